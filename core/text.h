@@ -1,0 +1,32 @@
+// Building messages. The packaged Abseil has its own string_view type, which does not convert from
+// std::string_view; this header is the one bridge.
+#ifndef LUTRA_CORE_TEXT_H_
+#define LUTRA_CORE_TEXT_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace lutra {
+
+inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
+
+namespace text_internal {
+template <class T>
+const T& ForAbsl(const T& value) {
+  return value;
+}
+inline absl::string_view ForAbsl(std::string_view value) { return ToAbsl(value); }
+}  // namespace text_internal
+
+// The pieces in decimal (numbers) or as they are (text), one after the other.
+template <class... T>
+std::string StrCat(const T&... pieces) {
+  return absl::StrCat(text_internal::ForAbsl(pieces)...);
+}
+
+}  // namespace lutra
+
+#endif  // LUTRA_CORE_TEXT_H_
