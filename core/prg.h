@@ -9,6 +9,7 @@
 #ifndef LUTRA_CORE_PRG_H_
 #define LUTRA_CORE_PRG_H_
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <span>
