@@ -44,7 +44,7 @@ bool Mentions(const Status& status, std::string_view text) {
 
 TEST_CASE("Files come back as they were written", "[core][file]") {
   const Folder folder;
-  for (const size_t size : {0, 1, 100000}) {
+  for (const size_t size : std::initializer_list<size_t>{0, 1, 100000}) {
     std::string text(size, 'x');
     if (size > 0) text[size / 2] = '\0';
     REQUIRE(WriteFile(folder / "file", text).ok());

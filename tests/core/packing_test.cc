@@ -45,7 +45,7 @@ TEMPLATE_TEST_CASE("Packing is exact at every width, offset and length", "[core]
   int wrong = 0;
   for (int bits = 1; bits <= static_cast<int>(8 * sizeof(Lane)); ++bits) {
     for (const int64_t first_bit : {0, 1, 2, 3, 4, 5, 6, 7, 8, 61, 64}) {
-      for (const size_t count : {0, 1, 2, 3, 7, 8, 9, 17, 65}) {
+      for (const size_t count : std::initializer_list<size_t>{0, 1, 2, 3, 7, 8, 9, 17, 65}) {
         std::vector<Lane> elements(count);
         for (Lane& element : elements) {
           element = static_cast<Lane>(random() & packing_internal::LowBits(bits));

@@ -102,8 +102,8 @@ TEMPLATE_TEST_CASE("Ranges and gathers agree at any offset", "[core][prg]", uint
   const Stream stream{5, 9};
   for (const int bits : {kWidth, kWidth - 1, kWidth / 2 + 1}) {
     const Ring ring(bits);
-    for (const uint64_t begin : {0, 1, 3, 15, 16, 17, 1001}) {
-      for (const size_t count : {0, 1, 2, 7, 16, 31, 257}) {
+    for (const uint64_t begin : std::initializer_list<uint64_t>{0, 1, 3, 15, 16, 17, 1001}) {
+      for (const size_t count : std::initializer_list<size_t>{0, 1, 2, 7, 16, 31, 257}) {
         const std::vector<Lane> expected = Elements<Lane>(prg, stream, ring, begin, count);
         std::vector<Lane> range(count);
         prg.Expand<Lane>(stream, ring, begin, range);
