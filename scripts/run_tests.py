@@ -177,7 +177,7 @@ class Runner:
         """Adds what no test case explains."""
         problem = None
         if status is None:
-            problem = f'did not end within {self.timeout} s'
+            problem = f'did not end within {self.timeout:g} s'
         elif status < 0:
             problem = f'was ended by {signal_name(-status)}'
         elif not complete:
@@ -218,7 +218,8 @@ def count_summary(output, result):
 
 
 def excerpt(output):
-    lines = output.rstrip().splitlines()
+    # The frames between main and a test case are the same in every stack.
+    lines = [line for line in output.rstrip().splitlines() if '/catch2/catch.hpp:' not in line]
     first = next((i for i, line in enumerate(lines) if SANITIZER_REPORT.search(line)), None)
     lines = lines[-TAIL_LINES:] if first is None else lines[first:first + TAIL_LINES]
     return '\n'.join(f'  | {line}' for line in lines) if lines else '  (no output)'

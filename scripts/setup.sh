@@ -83,6 +83,9 @@ configure() {
 build() {
   local directory="$root/$1" plan verbosity=()
   shift
+  # Meson's own rerun, after a change of its files, has much to say only when it fails.
+  plan=$(ninja -C "$directory" build.ninja 2>&1) \
+    || fail "meson cannot configure ${directory##*/}/:"$'\n'"$plan"
   plan=$(ninja -C "$directory" -n "$@" 2>&1) \
     || fail "ninja cannot plan ${directory##*/}/: ${plan##*$'\n'}"
   [[ "$plan" == *'no work to do.'* ]] && return 0
