@@ -1,0 +1,23 @@
+// What the machine could do at best: multiplications and additions of lanes, with the sums in
+// registers and nothing else to wait for. What the matrix product is measured against.
+#ifndef LUTRA_EXPERIMENTS_MICRO_PEAK_H_
+#define LUTRA_EXPERIMENTS_MICRO_PEAK_H_
+
+#include <cstdint>
+
+namespace lutra::micro {
+
+// What a run of the kernel did: products added up, and a value that depends on all of them.
+struct Peak {
+  int64_t products;
+  uint64_t value;
+};
+
+// The inner loop of the matrix product, over and over on the same vectors of 16-bit or 32-bit
+// lanes.
+Peak RunPeak16(int64_t iterations);
+Peak RunPeak32(int64_t iterations);
+
+}  // namespace lutra::micro
+
+#endif  // LUTRA_EXPERIMENTS_MICRO_PEAK_H_
