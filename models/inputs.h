@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,19 +42,23 @@ Companions CompanionsOf(const std::filesystem::path& model);
 StatusOr<Tokenizer> LoadTokenizer(const std::filesystem::path& model_path,
                                   const IntegerModelShape& shape);
 
-// Reads a file of examples: cases if it is a safetensors file (by name, or by its first bytes),
-// else texts, one a line, which need a tokenizer. A text file is labelled when every line is
-// LABEL<TAB>TEXT with a label of the model.
-StatusOr<Examples> ReadExamples(const std::filesystem::path& path, const IntegerModelShape& shape,
-                                const Tokenizer* tokenizer);
+// Asked for a tokenizer only when there is text to encode.
+using TokenizerSource = std::function<StatusOr<Tokenizer>()>;
 
-// The same for a model file: the input file, or without one the texts beside the model; loads the
-// tokenizer when there is text.
+// Reads a file of examples. Cases if it is a safetensors file (by name, or by its first bytes):
+// tensors `tokens` or `pixels`, optional `labels` and `logits`, of any integer type. Else texts,
+// one a line; labelled when every line is LABEL<TAB>TEXT with a label of the model.
+StatusOr<Examples> ReadExamples(const std::filesystem::path& path, const IntegerModelShape& shape,
+                                const TokenizerSource& tokenizer);
+
+// The same for a model file and the tokenizer beside it: the given input file, or without one the
+// texts beside the model.
 StatusOr<Examples> LoadExamples(const std::filesystem::path& model_path,
                                 const IntegerModelShape& shape,
                                 const std::optional<std::filesystem::path>& input);
 
-// Texts or label-text lines in memory; `name` stands for the file in messages.
+// Texts or label-text lines in memory; `name` stands for the file in messages. The tokenizer must
+// belong to the shape.
 StatusOr<Examples> ExamplesOfLines(const std::vector<std::string>& lines, std::string_view name,
                                    const IntegerModelShape& shape, const Tokenizer& tokenizer);
 

@@ -70,7 +70,8 @@ struct Safetensors {
 inline constexpr uint64_t kMaxSafetensorsBytes = uint64_t{4} << 30;
 inline constexpr uint64_t kMaxSafetensorsHeaderBytes = uint64_t{8} << 20;
 
-StatusOr<Safetensors> ReadSafetensors(const std::filesystem::path& path);
+StatusOr<Safetensors> ReadSafetensors(const std::filesystem::path& path,
+                                      uint64_t max_bytes = kMaxSafetensorsBytes);
 // The same from memory; `name` stands for the file in messages.
 StatusOr<Safetensors> ParseSafetensors(std::span<const std::byte> content, std::string_view name);
 

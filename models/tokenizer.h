@@ -30,6 +30,8 @@ Status CheckText(std::string_view text);
 // Strict UTF-8, at most max_bytes, not empty; errors name file and line.
 StatusOr<std::vector<std::string>> ReadTextLines(const std::filesystem::path& path,
                                                  uint64_t max_bytes);
+// The same from memory; `name` stands for the file in messages.
+StatusOr<std::vector<std::string>> SplitLines(std::string_view text, std::string_view name);
 
 class Tokenizer {
  public:
@@ -43,9 +45,11 @@ class Tokenizer {
   // [UNK], [CLS], [SEP]. The pieces: all that words are split into, one a line.
   static StatusOr<Tokenizer> Load(const std::filesystem::path& vocabulary,
                                   const std::filesystem::path& pieces);
-  // The same from memory; messages name the lists "vocabulary" and "pieces".
+  // The same from memory; the names stand for the files in messages.
   static StatusOr<Tokenizer> Make(const std::vector<std::string>& vocabulary,
-                                  const std::vector<std::string>& pieces);
+                                  const std::vector<std::string>& pieces,
+                                  std::string_view vocabulary_name = "vocabulary",
+                                  std::string_view pieces_name = "pieces");
 
   int64_t vocabulary_size() const { return static_cast<int64_t>(ids_.size()); }
 
