@@ -23,8 +23,8 @@ NUMBER = (int, float)
 # of `sessions` where that is a list, and at the top otherwise.
 FIELDS = {
     'format': str, 'version': (str, int), 'command': (str, list), 'program.digest': str,
-    'program.nodes': int, 'program.levels': int, 'plan': (str, dict), 'tables': str,
-    'deployment': (str, dict), 'machine': (str, dict), 'simd': str, 'threads': int,
+    'program.nodes': int, 'program.levels': int, 'model': (str, dict), 'plan': (str, dict),
+    'tables': str, 'deployment': (str, dict), 'machine': (str, dict), 'simd': str, 'threads': int,
     'seed': (str, int), 'batch': int, 'sessions': (int, list), 'peak_memory_bytes': int,
     'links': list, 'outputs': list, 'agrees_with_ideal': bool, 'accuracy': NUMBER,
     'accuracy_ideal': NUMBER,
