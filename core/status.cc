@@ -9,7 +9,8 @@ namespace lutra {
 Status Annotate(const Status& status, std::string_view where) {
   if (status.ok()) return status;
   const absl::string_view message = status.message();
-  return Status(status.code(), ToAbsl(StrCat(where, ": ", std::string_view(message.data(), message.size()))));
+  return Status(status.code(),
+                ToAbsl(StrCat(where, ": ", std::string_view(message.data(), message.size()))));
 }
 
 std::string OneLine(const Status& status) {

@@ -37,19 +37,20 @@ namespace status_internal {
 
 }  // namespace lutra
 
-// For what only a bug can break. Prints file, line and condition, then aborts. Also in release builds.
-#define LUTRA_CHECK(condition)                                                  \
-  do {                                                                          \
-    if (!(condition)) [[unlikely]] {                                            \
-      ::lutra::status_internal::CheckFailed(__FILE__, __LINE__, #condition);    \
-    }                                                                           \
+// For what only a bug can break. Prints file, line and condition, then aborts. Also in release
+// builds.
+#define LUTRA_CHECK(condition)                                               \
+  do {                                                                       \
+    if (!(condition)) [[unlikely]] {                                         \
+      ::lutra::status_internal::CheckFailed(__FILE__, __LINE__, #condition); \
+    }                                                                        \
   } while (false)
 
-#define LUTRA_RETURN_IF_ERROR(expression)                                       \
-  do {                                                                          \
-    if (::lutra::Status lutra_status = (expression); !lutra_status.ok()) {      \
-      return lutra_status;                                                      \
-    }                                                                           \
+#define LUTRA_RETURN_IF_ERROR(expression)                                  \
+  do {                                                                     \
+    if (::lutra::Status lutra_status = (expression); !lutra_status.ok()) { \
+      return lutra_status;                                                 \
+    }                                                                      \
   } while (false)
 
 #define LUTRA_CONCATENATE_INNER(a, b) a##b

@@ -44,8 +44,8 @@ std::vector<int64_t> Sources(const Shape& from, const Shape& to) {
 
 TEST_CASE("The broadcast index finds the source of every element", "[core][shape]") {
   const Shape to{2, 3, 4, 5};
-  for (const Shape& from : {Shape{2, 3, 4, 5}, Shape{1, 3, 1, 5}, Shape{4, 1}, Shape{2, 1, 1, 1}, Shape{5}, Shape{},
-                            Shape{2, 1, 4, 1}, Shape{3, 4, 5}}) {
+  for (const Shape& from : {Shape{2, 3, 4, 5}, Shape{1, 3, 1, 5}, Shape{4, 1}, Shape{2, 1, 1, 1},
+                            Shape{5}, Shape{}, Shape{2, 1, 4, 1}, Shape{3, 4, 5}}) {
     const BroadcastIndex index(from, to);
     const std::vector<int64_t> expected = Sources(from, to);
     for (const int64_t begin : {0, 1, 59, 117}) {

@@ -1,0 +1,67 @@
+// What was counted on the wire: a listener that adds up.
+#ifndef LUTRA_MPC_LEDGER_H_
+#define LUTRA_MPC_LEDGER_H_
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <tuple>
+
+#include "mpc/listener.h"
+
+namespace lutra {
+
+class Ledger final : public Listener {
+ public:
+  struct Part {
+    NodeId node;
+    Phase phase;
+    int level;
+    Role from;
+    Role to;
+    friend auto operator<=>(const Part&, const Part&) = default;
+  };
+  struct Link {
+    Phase phase;
+    int level;
+    Role from;
+    Role to;
+    friend auto operator<=>(const Link&, const Link&) = default;
+  };
+  struct Traffic {
+    int64_t bytes = 0;
+    int64_t messages = 0;
+    friend bool operator==(const Traffic&, const Traffic&) = default;
+  };
+  struct Work {
+    NodeId node;
+    Phase phase;
+    Role role;
+    friend auto operator<=>(const Work&, const Work&) = default;
+  };
+
+  void OnPart(const Node& node, Phase phase, int level, Role from, Role to, int64_t bits) override;
+  void OnMessage(Phase phase, int level, Role from, Role to,
+                 std::span<const std::byte> payload) override;
+  void OnWork(const Node& node, Phase phase, Role role, double seconds) override;
+
+  const std::map<Part, int64_t>& bits() const { return bits_; }
+  const std::map<Link, Traffic>& traffic() const { return traffic_; }
+  const std::map<Work, double>& seconds() const { return seconds_; }
+
+  // Payload of a phase, all links together.
+  int64_t bytes(Phase phase) const;
+  // Payload by phase and link, all levels together.
+  std::map<std::tuple<Phase, Role, Role>, Traffic> links() const;
+  // Rounds of a phase: its levels in which anything was sent.
+  int rounds(Phase phase) const;
+
+ private:
+  std::map<Part, int64_t> bits_;
+  std::map<Link, Traffic> traffic_;
+  std::map<Work, double> seconds_;
+};
+
+}  // namespace lutra
+
+#endif  // LUTRA_MPC_LEDGER_H_

@@ -1,0 +1,204 @@
+#include "parties/walker.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "mpc/protocols/input.h"
+
+namespace lutra {
+namespace {
+
+bool SendsOrReceives(const Node& node, Role role, Phase phase) {
+  const Cost cost = node.protocol->ClosedForm(node);
+  return std::any_of(cost.links.begin(), cost.links.end(), [&](const LinkCost& link) {
+    return link.phase == phase && (link.from == role || link.to == role);
+  });
+}
+
+}  // namespace
+
+Walker::Walker(const Program& program, const TapeLayout& layout, Role role, ThreadPool& pool,
+               Listener* listener)
+    : program_(program),
+      layout_(layout),
+      role_(role),
+      pool_(pool),
+      listener_(listener),
+      model_values_(program.wires()),
+      session_values_(program.wires()),
+      model_kept_(program.nodes().size()),
+      session_kept_(program.nodes().size()),
+      outbox_(pool),
+      inbox_(pool) {
+  FindActiveNodes();
+  FindLastUses();
+}
+
+void Walker::FindActiveNodes() {
+  active_.assign(program_.nodes().size(), false);
+  const bool all_online = role_ == Role::kP1 || role_ == Role::kP2;
+  for (size_t i = program_.nodes().size(); i-- > 0;) {
+    const Node& node = program_.nodes()[i];
+    const bool all = node.phase == Phase::kModel ? IsParty(role_) : all_online;
+    active_[i] = active_[i] || all || SendsOrReceives(node, role_, node.phase);
+    // A party that sends in a node needs the values that the node works on. P0 walks online only
+    // where that is so; in the masked form it has nothing to do there.
+    if (!active_[i] || !IsParty(role_)) continue;
+    for (const WireId wire : node.spec.inputs) active_[program_.producer(wire)] = true;
+  }
+}
+
+void Walker::FindLastUses() {
+  last_use_.assign(program_.wires(), -1);
+  for (const Node& node : program_.nodes()) {
+    if (!active_[node.id] || node.phase != Phase::kOnline) continue;
+    for (const WireId wire : node.outputs) last_use_[wire] = node.level;
+    for (const WireId wire : node.spec.inputs) last_use_[wire] = node.level;
+  }
+}
+
+Status Walker::CheckOwned(Lifetime lifetime, const NamedTensors& owned) const {
+  for (const Node& node : program_.nodes()) {
+    if (!IsInput(node) || OwnerOf(node) != role_ || node.lifetime() != lifetime) continue;
+    const ValueType& type = node.output_types[0];
+    const auto found = owned.find(NameOf(node));
+    if (found == owned.end()) return InvalidArgument("input ", NameOf(node), ": missing");
+    const Tensor& tensor = found->second;
+    if (tensor.ring() != type.ring || tensor.shape() != type.shape) {
+      return InvalidArgument("input ", NameOf(node), ": expected Z_2^", type.ring.bits(), " ",
+                             type.shape.ToString(), ", found Z_2^", tensor.ring().bits(), " ",
+                             tensor.shape().ToString());
+    }
+  }
+  return absl::OkStatus();
+}
+
+Status Walker::StartModel(KeyRing keys, const NamedTensors& owned) {
+  LUTRA_RETURN_IF_ERROR(CheckOwned(Lifetime::kModel, owned));
+  model_keys_ = std::move(keys);
+  owned_ = &owned;
+  return absl::OkStatus();
+}
+
+void Walker::FinishModel() {
+  owned_ = nullptr;
+  if (!IsParty(role_)) return;
+  for (const Node& node : program_.nodes()) {
+    if (node.phase == Phase::kModel) continue;
+    const bool of_model =
+        std::any_of(node.input_types.begin(), node.input_types.end(),
+                    [](const ValueType& type) { return type.lifetime == Lifetime::kModel; });
+    if (!of_model) continue;
+    OnNode(node, Phase::kModel,
+           [](const Protocol& protocol, PartyView& view) { protocol.PrepareModel(view); });
+  }
+}
+
+Status Walker::StartSession(KeyRing keys, std::span<const std::byte> tape,
+                            const NamedTensors& owned) {
+  LUTRA_RETURN_IF_ERROR(CheckOwned(Lifetime::kInference, owned));
+  EndSession();
+  session_keys_ = std::move(keys);
+  tape_ = tape;
+  owned_ = &owned;
+  return absl::OkStatus();
+}
+
+void Walker::EndSession() {
+  for (Share& share : session_values_) share = {};
+  for (Kept& kept : session_kept_) kept = {};
+  session_keys_ = {};
+  tape_ = {};
+  owned_ = nullptr;
+}
+
+Share& Walker::slot(WireId wire) {
+  return program_.type(wire).lifetime == Lifetime::kModel ? model_values_[wire]
+                                                          : session_values_[wire];
+}
+
+const Share& Walker::value(WireId wire) const {
+  return program_.type(wire).lifetime == Lifetime::kModel ? model_values_[wire]
+                                                          : session_values_[wire];
+}
+
+bool Walker::RunsIn(const Node& node, Phase phase) const {
+  if (phase == Phase::kPrepare) return node.phase == Phase::kOnline && IsParty(role_);
+  return node.phase == phase && active_[node.id];
+}
+
+void Walker::OnNode(const Node& node, Phase phase,
+                    const std::function<void(const Protocol&, PartyView&)>& function) {
+  const auto start = std::chrono::steady_clock::now();
+  const KeyRing& keys = node.phase == Phase::kModel ? model_keys_ : session_keys_;
+  const Fields fields(node, role_, keys, &layout_, tape_, pool_);
+  PartyView view{
+      node,    role_, pool_, fields, {}, {}, model_kept_[node.id], session_kept_[node.id],
+      outbox_, inbox_};
+  for (const WireId wire : node.spec.inputs) view.inputs.push_back(&value(wire));
+  for (const WireId wire : node.outputs) view.outputs.push_back(&slot(wire));
+  if (IsInput(node) && OwnerOf(node) == role_) {
+    const auto found = owned_->find(NameOf(node));
+    LUTRA_CHECK(found != owned_->end());
+    view.owned = &found->second;
+  }
+  function(*node.protocol, view);
+  const auto bits = outbox_.EndNode();
+  inbox_.EndNode();
+  if (listener_ == nullptr) return;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  listener_->OnWork(node, phase, role_, seconds.count());
+  for (const Role to : kRoles) {
+    if (bits[Index(to)] == 0) continue;
+    const int level = phase == Phase::kPrepare ? 0 : node.level;
+    listener_->OnPart(node, phase, level, role_, to, bits[Index(to)]);
+  }
+}
+
+std::vector<std::pair<Role, Bytes>> Walker::Before(Phase phase, int level) {
+  for (const Node& node : program_.nodes()) {
+    if (!RunsIn(node, phase) || (phase != Phase::kPrepare && node.level != level)) continue;
+    OnNode(node, phase, [&](const Protocol& protocol, PartyView& view) {
+      phase == Phase::kPrepare ? protocol.Prepare(view) : protocol.Before(view);
+    });
+  }
+  std::vector<std::pair<Role, Bytes>> messages;
+  for (const Role to : kRoles) {
+    Bytes message = outbox_.Take(to);
+    if (!message.empty()) messages.emplace_back(to, std::move(message));
+  }
+  return messages;
+}
+
+Status Walker::After(Phase phase, int level, std::vector<std::pair<Role, Bytes>> messages) {
+  for (const Role from : kRoles) inbox_.Deliver(from, {});
+  for (auto& [from, message] : messages) inbox_.Deliver(from, std::move(message));
+  for (const Node& node : program_.nodes()) {
+    if (!RunsIn(node, phase)) continue;
+    if (phase != Phase::kPrepare && (node.level != level || !node.has_round)) continue;
+    OnNode(node, phase, [&](const Protocol& protocol, PartyView& view) {
+      phase == Phase::kPrepare ? protocol.FinishPrepare(view) : protocol.After(view);
+    });
+    if (inbox_.overrun()) {
+      return InvalidArgument(Name(role_), ": ", Name(phase), " level ", level, ": ",
+                             node.ToString(), ": message: expected more bytes than were sent");
+    }
+  }
+  if (!inbox_.fully_read()) {
+    return InvalidArgument(Name(role_), ": ", Name(phase), " level ", level,
+                           ": message: expected fewer bytes than were sent");
+  }
+  // Masks were walked for what they give; online they come again with the data.
+  if (phase == Phase::kPrepare) {
+    for (Share& share : session_values_) share = {};
+  }
+  return absl::OkStatus();
+}
+
+void Walker::Release(int level) {
+  for (WireId wire = 0; wire < session_values_.size(); ++wire) {
+    if (last_use_[wire] <= level) session_values_[wire] = {};
+  }
+}
+
+}  // namespace lutra

@@ -1,0 +1,226 @@
+#include "sim/simulation.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "core/arithmetic.h"
+#include "dealer/generator.h"
+#include "mpc/protocols/reveal.h"
+
+namespace lutra {
+namespace {
+
+// Adds the time from its construction, less pauses, to a figure.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(Now()) {}
+  ~Stopwatch() { Pause(); }
+  void Pause() {
+    if (running_) seconds_ += std::chrono::duration<double>(Now() - start_).count();
+    running_ = false;
+  }
+  void Resume() {
+    start_ = Now();
+    running_ = true;
+  }
+
+ private:
+  static std::chrono::steady_clock::time_point Now() { return std::chrono::steady_clock::now(); }
+  double& seconds_;
+  std::chrono::steady_clock::time_point start_;
+  bool running_ = true;
+};
+
+double& SecondsOf(SessionResult& result, Phase phase) {
+  return result.seconds[static_cast<size_t>(phase)];
+}
+
+// Where two tensors of one type first differ.
+std::string FirstDifference(const Tensor& found, const Tensor& expected) {
+  for (int64_t i = 0; i < found.elements(); ++i) {
+    if (found.At(i) != expected.At(i)) {
+      return StrCat("element ", i, " of ", found.shape().ToString(), " is another");
+    }
+  }
+  return "no element differs";
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Simulation>> Simulation::Make(const BuiltProgram& built, ThreadPool& pool,
+                                                       SimulationOptions options) {
+  auto simulation = std::unique_ptr<Simulation>(new Simulation(built, pool, std::move(options)));
+  if (simulation->options_.seed.has_value()) {
+    simulation->keys_ = LongTermKeysFromSeed(*simulation->options_.seed);
+  } else {
+    LUTRA_ASSIGN_OR_RETURN(simulation->keys_, RandomLongTermKeys());
+  }
+  return simulation;
+}
+
+Simulation::Simulation(const BuiltProgram& built, ThreadPool& pool, SimulationOptions options)
+    : program_(built.program),
+      tables_(built.tables),
+      pool_(pool),
+      options_(std::move(options)),
+      layout_(built.program),
+      twin_(built.program, built.tables, pool) {
+  for (const Role role : kRoles) {
+    if (role == Role::kDealer) continue;
+    walkers_[Index(role)] =
+        std::make_unique<Walker>(program_, layout_, role, pool_, options_.listener);
+  }
+}
+
+Simulation::~Simulation() = default;
+
+StatusOr<Identifier> Simulation::NextIdentifier(std::string_view purpose) {
+  if (!options_.seed.has_value()) return RandomIdentifier();
+  const uint64_t number = identifiers_++;
+  const Key key =
+      DeriveKey(KeyFromSeed(*options_.seed), purpose, std::as_bytes(std::span(&number, size_t{1})));
+  return Identifier{key.bytes};
+}
+
+Status Simulation::Exchange(Phase phase, int level) {
+  std::array<std::vector<std::pair<Role, Bytes>>, kRoles.size()> arrived;
+  for (const std::unique_ptr<Walker>& sender : walkers_) {
+    if (sender == nullptr) continue;
+    for (auto& [to, message] : sender->Before(phase, level)) {
+      if (options_.listener != nullptr) {
+        options_.listener->OnMessage(phase, level, sender->role(), to, message);
+      }
+      arrived[Index(to)].emplace_back(sender->role(), std::move(message));
+    }
+  }
+  for (const std::unique_ptr<Walker>& receiver : walkers_) {
+    if (receiver == nullptr) continue;
+    LUTRA_RETURN_IF_ERROR(
+        receiver->After(phase, level, std::move(arrived[Index(receiver->role())])));
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<SessionResult> Simulation::ShareModel(const NamedTensors& model) {
+  LUTRA_ASSIGN_OR_RETURN(const Identifier id, NextIdentifier("model id"));
+  SessionResult result;
+  Stopwatch watch(SecondsOf(result, Phase::kModel));
+  for (const std::unique_ptr<Walker>& walker : walkers_) {
+    if (walker == nullptr) continue;
+    LUTRA_RETURN_IF_ERROR(
+        walker->StartModel(KeyRing::ForModel(keys_.For(walker->role()), id), model));
+  }
+  for (int level = 0; level < program_.levels(Phase::kModel); ++level) {
+    LUTRA_RETURN_IF_ERROR(Exchange(Phase::kModel, level));
+    watch.Pause();
+    Check(Phase::kModel, level, model, result);
+    watch.Resume();
+  }
+  for (const std::unique_ptr<Walker>& walker : walkers_) {
+    if (walker != nullptr) walker->FinishModel();
+  }
+  return result;
+}
+
+StatusOr<SessionResult> Simulation::Run(const NamedTensors& data) {
+  LUTRA_ASSIGN_OR_RETURN(const Identifier id, NextIdentifier("tape id"));
+  const auto keys_of = [&](Role role) {
+    return KeyRing::ForTape(keys_.For(role), program_.digest(), id);
+  };
+  SessionResult result;
+  {
+    Stopwatch watch(SecondsOf(result, Phase::kDeal));
+    Deal(program_, layout_, tables_, keys_of(Role::kDealer), tape_, pool_, options_.listener);
+  }
+  {
+    Stopwatch watch(SecondsOf(result, Phase::kPrepare));
+    for (const std::unique_ptr<Walker>& walker : walkers_) {
+      if (walker == nullptr) continue;
+      const Role role = walker->role();
+      const bool has_tape = role == Role::kP1 || role == Role::kP2;
+      const std::span<const std::byte> stream =
+          has_tape ? std::as_const(tape_).to(role).bytes() : std::span<const std::byte>();
+      LUTRA_RETURN_IF_ERROR(walker->StartSession(keys_of(role), stream, data));
+    }
+    LUTRA_RETURN_IF_ERROR(Exchange(Phase::kPrepare, 0));
+  }
+  Stopwatch watch(SecondsOf(result, Phase::kOnline));
+  for (int level = 0; level < program_.levels(Phase::kOnline); ++level) {
+    LUTRA_RETURN_IF_ERROR(Exchange(Phase::kOnline, level));
+    watch.Pause();
+    Check(Phase::kOnline, level, data, result);
+    for (const Node& node : program_.nodes()) {
+      if (node.level != level || !IsReveal(node)) continue;
+      result.revealed.insert_or_assign(
+          node.spec.attributes.text("name"),
+          walker(Role::kDataOwner).value(node.outputs[0]).parts[0].Clone());
+    }
+    if (options_.on_level) options_.on_level(level);
+    watch.Resume();
+    for (const std::unique_ptr<Walker>& walker : walkers_) {
+      if (walker != nullptr) walker->Release(level);
+    }
+    twin_.Release(level);
+  }
+  for (const std::unique_ptr<Walker>& walker : walkers_) {
+    if (walker != nullptr) walker->EndSession();
+  }
+  return result;
+}
+
+StatusOr<Tensor> Simulation::Reconstruct(WireId wire) const {
+  const Share& p1 = value(Role::kP1, wire);
+  const Share& p2 = value(Role::kP2, wire);
+  switch (program_.type(wire).sharing) {
+    case Sharing::kRevealed:
+      return value(Role::kDataOwner, wire).parts[0].Clone();
+    case Sharing::kAdditive:
+      return Add(p1.parts[0], p2.parts[0]);
+    case Sharing::kReplicated: {
+      if (!(Component(p1, Role::kP1, 2) == Component(p2, Role::kP2, 2))) {
+        return InvalidArgument("P1 and P2 hold different words of component 2");
+      }
+      const Share& p0 = value(Role::kP0, wire);
+      const bool p0_holds = !p0.parts[0].empty() || !p0.parts[1].empty();
+      if (p0_holds && !(Component(p0, Role::kP0, 0) == Component(p2, Role::kP2, 0) &&
+                        Component(p0, Role::kP0, 1) == Component(p1, Role::kP1, 1))) {
+        return InvalidArgument("P0 holds other words of component 0 or 1 than P2 or P1");
+      }
+      Tensor sum = Add(p1.parts[0], p1.parts[1]);
+      AddInto(sum, Component(p2, Role::kP2, 0));
+      return sum;
+    }
+  }
+  return InvalidArgument("unknown sharing");
+}
+
+void Simulation::Check(Phase phase, int level, const NamedTensors& owned, SessionResult& result) {
+  if (!options_.check || !result.agrees) return;
+  for (const Node& node : program_.nodes()) {
+    if (node.phase == phase && node.level == level && result.agrees) {
+      CheckNode(node, owned, result);
+    }
+  }
+}
+
+void Simulation::CheckNode(const Node& node, const NamedTensors& owned, SessionResult& result) {
+  Tensor coins;
+  if (!node.spec.inputs.empty()) {
+    const WireId input = node.spec.inputs[0];
+    coins = node.protocol->ReadCoins(node, value(Role::kP1, input), value(Role::kP2, input));
+  }
+  twin_.Run(node, owned, coins.empty() ? nullptr : &coins);
+  for (const WireId wire : node.outputs) {
+    const StatusOr<Tensor> found = Reconstruct(wire);
+    if (!found.ok()) {
+      result.disagreement = StrCat(node.ToString(), ": ", OneLine(found.status()));
+    } else if (!(*found == twin_.value(wire))) {
+      result.disagreement =
+          StrCat(node.ToString(), ": ", FirstDifference(*found, twin_.value(wire)));
+    }
+  }
+  result.agrees = result.disagreement.empty();
+}
+
+}  // namespace lutra
