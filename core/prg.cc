@@ -158,9 +158,6 @@ void Prg::Gather(Stream stream, Ring ring, std::span<const uint64_t> elements,
       out[begin + i] = static_cast<Lane>(value & mask);
     }
   }
-  // The rest of each block belongs to elements that were not asked for.
-  Wipe(
-      std::as_writable_bytes(std::span(scratch).first(std::min(out.size(), kBatch) * kBlockBytes)));
   ciphers_->GiveBack(std::move(cipher));
 }
 
