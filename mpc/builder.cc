@@ -46,6 +46,16 @@ TableId Builder::AddTable(std::string_view name, std::vector<int32_t> index_bits
   return static_cast<TableId>(contents_.size() - 1);
 }
 
+TableId Builder::AddPrivateTable(std::string_view name, std::vector<int32_t> index_bits,
+                                 int64_t channels, Ring ring) {
+  if (!status_.ok()) return 0;
+  Fail(program_.AppendTable(
+      {std::string(name), std::move(index_bits), channels, ring.bits(), /*is_private=*/true, {}}));
+  if (!status_.ok()) return 0;
+  contents_.emplace_back();
+  return static_cast<TableId>(contents_.size() - 1);
+}
+
 const ValueType& Builder::type(Value value) const {
   return status_.ok() ? program_.type(value.wire) : nothing_;
 }

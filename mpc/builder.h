@@ -45,6 +45,12 @@ class Builder {
   TableId AddTable(std::string_view name, std::vector<int32_t> index_bits, Tensor contents,
                    bool is_private);
 
+  // Adds a private table whose contents are not at hand: for costs and for those who only run it.
+  TableId AddPrivateTable(std::string_view name, std::vector<int32_t> index_bits, int64_t channels,
+                          Ring ring);
+
+  // The names of the scopes that are open, "layers.0.attention".
+  const std::string& path() const { return path_; }
   // The type of a value; after an error, that of a scalar bit.
   const ValueType& type(Value value) const;
   const Shape& shape(Value value) const { return type(value).shape; }

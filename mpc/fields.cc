@@ -73,6 +73,7 @@ void Fields::ReadStream(KeyName key, size_t index, int64_t begin, std::span<cons
 template <class Lane>
 void Fields::ReadTape(size_t index, int64_t begin, std::span<const uint32_t> rows,
                       std::span<Lane> out) const {
+  if (rows.empty()) return;
   const Field& field = at(index);
   LUTRA_CHECK(layout_ != nullptr);
   const int bits = field.ring.bits();

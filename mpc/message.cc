@@ -1,6 +1,6 @@
 #include "mpc/message.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "core/packing.h"
 
@@ -59,7 +59,7 @@ std::span<const std::byte> Inbox::Next(Role from, int64_t bits) {
   Message& message = messages_[Index(from)];
   const int64_t end = message.bit + bits;
   if (end > static_cast<int64_t>(message.bytes.size()) * 8) {
-    overrun_ = true;
+    overrun_ = from;
     return {};
   }
   return message.bytes;
@@ -97,16 +97,21 @@ void Inbox::ReceiveAndAdd(Role from, Tensor& tensor, ElementRange range) {
   });
 }
 
-void Inbox::Deliver(Role from, Bytes message) { messages_[Index(from)] = {std::move(message), 0}; }
+void Inbox::Deliver(Role from, Bytes message) {
+  messages_[Index(from)] = {std::move(message), 0};
+  overrun_.reset();
+}
 
 void Inbox::EndNode() {
   for (Message& message : messages_) message.bit = BitsToBytes(message.bit) * 8;
 }
 
-bool Inbox::fully_read() const {
-  return std::all_of(messages_.begin(), messages_.end(), [](const Message& message) {
-    return message.bit == static_cast<int64_t>(message.bytes.size()) * 8;
-  });
+std::optional<Role> Inbox::unread() const {
+  for (const Role from : kRoles) {
+    const Message& message = messages_[Index(from)];
+    if (message.bit < static_cast<int64_t>(message.bytes.size()) * 8) return from;
+  }
+  return std::nullopt;
 }
 
 }  // namespace lutra

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -52,9 +53,9 @@ class Inbox {
   void Deliver(Role from, Bytes message);
   // Engine: ends a node's part.
   void EndNode();
-  // Whether a node read beyond a message, or bytes of one were left by all nodes.
-  bool overrun() const { return overrun_; }
-  bool fully_read() const;
+  // Beyond whose message a node read, and of whose message all nodes left bytes; if any.
+  std::optional<Role> overrun() const { return overrun_; }
+  std::optional<Role> unread() const;
 
  private:
   std::span<const std::byte> Next(Role from, int64_t bits);
@@ -65,7 +66,7 @@ class Inbox {
     int64_t bit = 0;
   };
   std::array<Message, kRoles.size()> messages_;
-  bool overrun_ = false;
+  std::optional<Role> overrun_;
 };
 
 }  // namespace lutra

@@ -16,8 +16,8 @@ constexpr std::string_view kMagic = "LUTRAPRG";
 constexpr uint32_t kVersion = 1;
 constexpr size_t kHeaderBytes = 8 + 4 + 32;
 
-// Far beyond any program, far below overflow.
-constexpr int64_t kMaxNodeBits = int64_t{1} << 56;
+// All fields of all nodes together: far beyond any program, far below overflow.
+constexpr int64_t kMaxProgramBits = int64_t{1} << 56;
 
 Status CheckTable(const Table& table) {
   if (table.index_bits.empty()) return InvalidArgument("index_bits: expected at least one input");
@@ -51,15 +51,37 @@ Status CheckTable(const Table& table) {
   return absl::OkStatus();
 }
 
-Status CheckCorrelation(const Correlation& correlation) {
-  int64_t bits = 0;
+// Adds the bits of a correlation to those of the nodes before it.
+Status CheckCorrelation(const Correlation& correlation, int64_t& bits) {
   for (const Field& field : correlation) {
     LUTRA_CHECK(field.elements >= 0 && field.entries >= 1);
     const int64_t each = field.entries * field.ring.bits();
-    if (field.elements > (kMaxNodeBits - bits) / each) {
+    if (field.elements > (kMaxProgramBits - bits) / each) {
       return InvalidArgument("correlation: ", field.name, ": too large");
     }
     bits += field.elements * each;
+  }
+  return absl::OkStatus();
+}
+
+// A tensor without elements says that a value is not there, so no value is of that shape.
+Status CheckOutputs(const std::vector<ValueType>& outputs) {
+  for (const ValueType& type : outputs) {
+    if (type.shape.elements() > 0) continue;
+    return InvalidArgument("output: expected at least one element, found ", type.ToString());
+  }
+  return absl::OkStatus();
+}
+
+// Nothing reaches the dealer; where it shares a machine with P0, nothing reaches P0 online.
+Status CheckReceivers(const Node& node, Deployment deployment) {
+  for (const LinkCost& link : node.protocol->ClosedForm(node).links) {
+    const bool to_p0 = deployment == Deployment::kSharedDealer && link.phase == Phase::kOnline &&
+                       link.to == Role::kP0;
+    if (!to_p0 && link.to != Role::kDealer) continue;
+    return InvalidArgument("deployment ", Name(deployment), ": expected no message to ",
+                           Name(link.to), ", found ", link.bits, " bits from ", Name(link.from),
+                           " in phase ", Name(link.phase));
   }
   return absl::OkStatus();
 }
@@ -201,7 +223,8 @@ Status Program::AppendNode(const Registry& registry, NodeSpec spec) {
   StatusOr<Signature> signature =
       node.protocol->Check({node.spec, node.input_types, node.tables, deployment_});
   if (!signature.ok()) return Annotate(signature.status(), where);
-  LUTRA_RETURN_IF_ERROR(Annotate(CheckCorrelation(signature->correlation), where));
+  LUTRA_RETURN_IF_ERROR(Annotate(CheckOutputs(signature->outputs), where));
+  LUTRA_RETURN_IF_ERROR(Annotate(CheckCorrelation(signature->correlation, field_bits_), where));
   node.output_types = std::move(signature->outputs);
   node.correlation = std::move(signature->correlation);
   node.has_round = signature->has_round;
@@ -217,8 +240,9 @@ Status Program::AppendNode(const Registry& registry, NodeSpec spec) {
     const bool same_phase = (types_[wire].lifetime == Lifetime::kModel) == of_model;
     if (same_phase) node.level = std::max(node.level, ready_[wire]);
   }
-  for (ValueType& type : node.output_types) {
-    type.lifetime = node.lifetime();
+  for (ValueType& type : node.output_types) type.lifetime = node.lifetime();
+  LUTRA_RETURN_IF_ERROR(Annotate(CheckReceivers(node, deployment_), where));
+  for (const ValueType& type : node.output_types) {
     node.outputs.push_back(static_cast<WireId>(types_.size()));
     types_.push_back(type);
     producers_.push_back(node.id);

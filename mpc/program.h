@@ -188,6 +188,7 @@ class Program {
   std::vector<ValueType> types_;
   std::vector<NodeId> producers_;
   std::vector<int> ready_;  // per wire, the first level of its consumer's phase that may use it
+  int64_t field_bits_ = 0;  // of all correlations
   Digest digest_{};
 };
 

@@ -108,6 +108,11 @@ class TopBitsProtocol final : public Protocol {
   }
 };
 
+// 2^bits - 1; 0 for a number of bits that no node accepts.
+int64_t LowMask(int bits) {
+  return bits > 0 && bits < 64 ? static_cast<int64_t>((uint64_t{1} << bits) - 1) : 0;
+}
+
 }  // namespace
 
 Value TopBits(Builder& builder, Value z, int bits, int64_t a) {
@@ -116,13 +121,11 @@ Value TopBits(Builder& builder, Value z, int bits, int64_t a) {
 }
 
 Value TopBitsUnbiased(Builder& builder, Value z, int bits) {
-  const int shift = builder.ring(z).bits() - bits;
-  return TopBits(builder, z, bits, shift > 0 ? (int64_t{1} << shift) - 1 : 0);
+  return TopBits(builder, z, bits, LowMask(builder.ring(z).bits() - bits));
 }
 
 Value TopBitsCentred(Builder& builder, Value z, int bits) {
-  const int shift = builder.ring(z).bits() - bits;
-  return TopBits(builder, z, bits, shift > 0 ? (int64_t{1} << (shift - 1)) - 1 : 0);
+  return TopBits(builder, z, bits, LowMask(builder.ring(z).bits() - bits - 1));
 }
 
 std::unique_ptr<Protocol> MakeTopBits() { return std::make_unique<TopBitsProtocol>(); }
