@@ -43,8 +43,7 @@ class BitWriter {
     std::memcpy(next_, &word_, sizeof(word_));
     next_ += sizeof(word_);
     filled_ -= 64;
-    // Less than 64: elements of 64 bits at the border of a byte are copied, not put.
-    word_ = value >> (bits - filled_);
+    word_ = filled_ == 0 ? 0 : value >> (bits - filled_);
   }
 
   void Finish() {
