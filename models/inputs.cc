@@ -15,8 +15,9 @@ namespace lutra {
 namespace {
 
 constexpr std::string_view kCasesFormat = "lutra-integer-bert-cases/1";
-constexpr int64_t kMaxTextBytes = int64_t{64} << 20;
-constexpr uint64_t kMaxCasesBytes = uint64_t{256} << 20;
+constexpr int64_t kMaxTextBytes = int64_t{16} << 20;
+constexpr uint64_t kMaxCasesBytes = uint64_t{128} << 20;
+constexpr int64_t kMaxTokens = int64_t{1} << 26;
 
 Ring InputRing(const IntegerModelShape& shape) {
   return shape.embedding == Embedding::kToken ? Ring(32) : Ring(4);
@@ -190,6 +191,10 @@ StatusOr<Examples> ExamplesOfLines(const std::vector<std::string>& lines, std::s
   Examples examples;
   LUTRA_ASSIGN_OR_RETURN(examples.labels, LabelsOfLines(lines, name, shape));
   const int64_t count = static_cast<int64_t>(lines.size());
+  if (count > kMaxTokens / shape.sequence) {
+    return InvalidArgument(name, ": lines: expected at most ", kMaxTokens / shape.sequence,
+                           ", found ", count);
+  }
   examples.inputs = Tensor(InputRing(shape), BatchShape(count, shape));
   for (int64_t row = 0; row < count; ++row) {
     const std::string& line = lines[static_cast<size_t>(row)];

@@ -193,7 +193,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool Fail(const T&... message) {
     const std::string where =
         name_ == kMetadataName ? std::string(kMetadataName) : StrCat("tensor ", Quoted(name_));
-    error_ = StrCat(where, key_.empty() ? "" : ": ", key_.empty() ? "" : Quoted(key_), message...);
+    const bool field = key_ == "dtype" || key_ == "shape" || key_ == "data_offsets";
+    const std::string what =
+        key_.empty() ? "" : StrCat(": ", place_ != Place::kMetadata && field ? key_ : Quoted(key_));
+    error_ = StrCat(where, what, message...);
     return false;
   }
 
@@ -297,7 +300,7 @@ StatusOr<Safetensors> Parse(std::span<const std::byte> content) {
 }
 
 std::string SerializedHeader(const Safetensors& content, const std::vector<std::string>& order) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  nlohmann::json header = nlohmann::json::object();
   if (!content.metadata.empty()) header[std::string(kMetadataName)] = content.metadata;
   size_t position = 0;
   for (const std::string& name : order) {

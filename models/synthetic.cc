@@ -233,7 +233,7 @@ class Maker {
         {std::clamp<int64_t>(Rounded(scale), 1, 32767)});
     std::vector<int64_t> bias;
     for (int64_t i = 0; i < outputs; ++i) {
-      bias.push_back(Half(bits) + Rounded(Uniform(-0.25, 0.25) * deviation));
+      bias.push_back(Half(bits) + Rounded(Uniform(-kBiasLimit, kBiasLimit) * deviation));
     }
     Add(name + ".bias", ElementType::kI16, Shape{outputs}, bias);
   }
@@ -297,6 +297,8 @@ class Maker {
       gamma.push_back(static_cast<int64_t>(Uniform(kGammaLow, 1) * GammaLimit()));
       beta.push_back(Half(shape_.residual_bits) + Rounded(Uniform(-kBetaLimit, kBetaLimit)));
     }
+    const double deviation = (1 + kGammaLow) / 2 * GammaLimit() * kNormUnit;
+    correlation_ = WithCommon(correlation_, kBetaLimit * kBetaLimit / 3 / (deviation * deviation));
     Add(name + ".gamma", ElementType::kI16, Shape{shape_.hidden}, gamma);
     Add(name + ".beta", ElementType::kI16, Shape{shape_.hidden}, beta);
   }
@@ -341,7 +343,7 @@ class Maker {
   }
 
   // Returns the deviation of the score's code. The sum of products has heavier tails the fewer
-  // there are, so its margin is wider, up to where nothing can overflow.
+  // there are, so its margin is wider.
   double AddQueryTable(const std::string& name) {
     const double products = static_cast<double>(shape_.head_size());
     const double margin = 8 + 8 / std::sqrt(products);
@@ -349,8 +351,7 @@ class Maker {
     const double deviation = std::min(kWidestCode, range / margin);
     const double gain =
         AccumulatorFor(deviation, shape_.saturated_bits()) / (code_square_ * std::sqrt(products));
-    const double never = (kHalfRange - 4096) / (64 * products);
-    const double used = std::max(1.0, std::min(gain, std::max(never, gain)));
+    const double used = std::max(1.0, gain);
     AddTable(name + ".query_table", ElementType::kI16, -8, 8,
              [&](int64_t code) { return Rounded(used * static_cast<double>(code)); });
     return deviation;
@@ -395,17 +396,23 @@ class Maker {
   // the stream's correlation through attention.
   double AddValueTable(const std::string& name, double mean, double square) {
     const double n = static_cast<double>(shape_.sequence);
-    const double common = correlation_ * mean * mean * n * n;
-    const double own = (1 - correlation_) * square * n;
+    const double values = WithCommon(correlation_, kBiasLimit * kBiasLimit / 3);
+    const double common = values * mean * mean * n * n;
+    const double own = (1 - values) * square * n;
     const double gain =
         AccumulatorFor(code_, shape_.saturated_bits()) / std::sqrt(code_square_ * (common + own));
     AddTable(name + ".value_table", ElementType::kI16, -8, 8, [&](int64_t code) {
       return Rounded(std::clamp(gain * static_cast<double>(code), -kHalfRange, kHalfRange - 1));
     });
     // Two positions weigh the same values, independently.
-    const double shared = (1 - correlation_) * mean * mean * n;
+    const double shared = (1 - values) * mean * mean * n;
     Mix((common + shared) / (common + own));
     return code_;
+  }
+
+  // The correlation of rows that gain a common part of this variance, relative to theirs.
+  static double WithCommon(double correlation, double part) {
+    return (correlation + part) / (1 + part);
   }
 
   // After a residual with a branch whose rows have this correlation.
@@ -458,6 +465,7 @@ class Maker {
     Add("classifier.bias", ElementType::kI16, Shape{shape_.classes()}, bias);
   }
 
+  static constexpr double kBiasLimit = 0.25;  // of a bias, in deviations of its accumulator
   static constexpr double kGammaLow = 0.8;
   static constexpr double kBetaLimit = 512;
 

@@ -15,7 +15,7 @@
 namespace lutra {
 namespace {
 
-constexpr int64_t kMaxListBytes = int64_t{64} << 20;
+constexpr int64_t kMaxListBytes = int64_t{16} << 20;
 constexpr size_t kMaxWordCharacters = 100;
 constexpr std::array<std::string_view, 4> kSpecialPieces = {"[PAD]", "[UNK]", "[CLS]", "[SEP]"};
 

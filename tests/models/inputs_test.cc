@@ -68,6 +68,11 @@ TEST_CASE("text files") {
         file + ": line 2: expected UTF-8, found something else at byte 1");
   CHECK(MessageOf(read(std::string("a\n\0", 3))) ==
         file + ": line 2: expected text, found a NUL at byte 0");
+  IntegerModelShape longest = TokenShape();
+  longest.sequence = 512;
+  const std::string many(131073, '\n');
+  CHECK(MessageOf(ReadExamples(folder.Write("in.txt", many), longest, SmallTokenizer)) ==
+        file + ": lines: expected at most 131072, found 131073");
   CHECK(MessageOf(ReadExamples(folder.File("none"), TokenShape(), SmallTokenizer))
             .find(folder.File("none")) != std::string::npos);
 }

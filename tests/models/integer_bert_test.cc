@@ -134,6 +134,21 @@ TEST_CASE("the exact twin equals the naive implementation at long sequences") {
   }
 }
 
+TEST_CASE("the exact twin equals the naive implementation on a single position") {
+  ThreadPool pool(1);
+  for (const Embedding embedding : {Embedding::kToken, Embedding::kPatch}) {
+    std::mt19937_64 generator(17);
+    IntegerModelShape shape = RandomShape(generator, 8, 1'000'000);
+    shape.embedding = embedding;
+    shape.vocabulary = embedding == Embedding::kToken ? 3 : 0;
+    shape.patch_size = embedding == Embedding::kToken ? 0 : 3;
+    shape.sequence = 1;
+    const StatusOr<IntegerModel> model = MakeIntegerModel(RandomContent(shape, generator));
+    REQUIRE(model.ok());
+    CompareWithScalar(*model, RandomExamples(shape, 2, 1), pool);
+  }
+}
+
 TEST_CASE("logits do not depend on threads, batches or the trace") {
   std::mt19937_64 generator(5);
   IntegerModelShape shape = RandomShape(generator, 32, 3'000'000);

@@ -1,5 +1,6 @@
 #include "tests/models/random_model.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -49,10 +50,12 @@ IntegerModelShape RandomShape(std::mt19937_64& generator, int64_t max_sequence, 
   do {
     shape.heads = int64_t{1} << Draw(generator, 0, 4);
   } while (shape.hidden % shape.heads != 0);
-  shape.residual_bits = static_cast<int>(Draw(generator, 4, 8));
-  shape.extra_bits = static_cast<int>(Draw(generator, 0, 3));
+  shape.residual_bits = static_cast<int>(Draw(generator, 2, 8));
+  shape.extra_bits = static_cast<int>(Draw(generator, 0, 4));
   shape.ffn_bits = static_cast<int>(Draw(generator, 4, 6));
   while (shape.sequence * 255 > (int64_t{256} << shape.sum_shift)) ++shape.sum_shift;
+  // Now and then too few bits, so that the sum wraps.
+  if (Draw(generator, 0, 3) == 0) shape.sum_shift = std::max(0, shape.sum_shift - 2);
   for (int64_t c = Draw(generator, 1, 6); c > 0; --c) shape.labels.push_back("class" + StrCat(c));
   const bool token = Draw(generator, 0, 1) == 0;
   shape.embedding = token ? Embedding::kToken : Embedding::kPatch;

@@ -13,7 +13,7 @@
 
 namespace lutra {
 
-// A shape drawn from the generator: token or patch, R 4..8, X 0..3, several classes, sequence up to
+// A shape drawn from the generator: token or patch, R 2..8, X 0..4, several classes, sequence up to
 // `max_sequence`; the work of one example stays near `budget` multiplications.
 IntegerModelShape RandomShape(std::mt19937_64& generator, int64_t max_sequence, int64_t budget);
 

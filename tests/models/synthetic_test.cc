@@ -147,7 +147,7 @@ void CheckCalibration(const std::string& name, int64_t examples, std::vector<Spr
 TEST_CASE("synthetic models are calibrated") {
   const std::vector<Spread> spreads = {
       {".narrow", 14, 2},   {".query", 14, 2},     {".key", 14, 2},         {".value", 14, 2},
-      {".score", 8, 0.8},   {".exp", 8, 3},        {".probability", 8, 1},  {".context", 10, 1.2},
+      {".score", 8, 0.8},   {".exp", 8, 3},        {".probability", 6, 1},  {".context", 10, 1.2},
       {".hidden", 14, 2},   {".residual", 60, 10}, {".normalized", 60, 12}, {"norm.output", 50, 10},
       {".variance", 4, 10}, {".inverse", 3, 1},    {"pooler", 8, 1.5},
   };
@@ -167,6 +167,13 @@ TEST_CASE("synthetic models of other widths are calibrated") {
   CheckCalibration("synthetic:hidden=128,heads=2,sequence=24,extra=0", 1, narrow);
   CheckCalibration("synthetic:hidden=64,sequence=24,extra=3,layers=4", 1, narrow);
   CheckCalibration("synthetic:hidden=192,sequence=12,residual=6", 1, narrow);
+}
+
+// Rows become alike from layer to layer; the sums over positions must be scaled for it.
+TEST_CASE("synthetic models are calibrated at every depth") {
+  CheckCalibration("synthetic:hidden=64,heads=2,layers=12,sequence=48", 1,
+                   {{".context", 10, 1.5}, {".value", 12, 1.5}, {".narrow", 14, 2}});
+  CheckCalibration("synthetic:hidden=64,layers=2,sequence=200", 1, {{".context", 10, 1.5}});
 }
 
 }  // namespace
