@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "mpc/protocols/input.h"
 
@@ -52,8 +53,11 @@ void Walker::FindLastUses() {
   last_use_.assign(program_.wires(), -1);
   for (const Node& node : program_.nodes()) {
     if (!active_[node.id] || node.phase != Phase::kOnline) continue;
+    // Nodes do not stand in the order of their levels.
     for (const WireId wire : node.outputs) last_use_[wire] = node.level;
-    for (const WireId wire : node.spec.inputs) last_use_[wire] = node.level;
+    for (const WireId wire : node.spec.inputs) {
+      last_use_[wire] = std::max(last_use_[wire], node.level);
+    }
   }
 }
 
@@ -75,6 +79,7 @@ Status Walker::CheckOwned(Lifetime lifetime, const NamedTensors& owned) const {
 
 Status Walker::StartModel(KeyRing keys, const NamedTensors& owned) {
   LUTRA_RETURN_IF_ERROR(CheckOwned(Lifetime::kModel, owned));
+  for (Kept& kept : model_kept_) kept = {};
   model_keys_ = std::move(keys);
   owned_ = &owned;
   return absl::OkStatus();
@@ -97,6 +102,10 @@ void Walker::FinishModel() {
 Status Walker::StartSession(KeyRing keys, std::span<const std::byte> tape,
                             const NamedTensors& owned) {
   LUTRA_RETURN_IF_ERROR(CheckOwned(Lifetime::kInference, owned));
+  if (static_cast<int64_t>(tape.size()) != layout_.bytes(role_)) {
+    return InvalidArgument(Name(role_), ": tape: expected ", layout_.bytes(role_), " bytes, found ",
+                           tape.size());
+  }
   EndSession();
   session_keys_ = std::move(keys);
   tape_ = tape;
@@ -179,14 +188,15 @@ Status Walker::After(Phase phase, int level, std::vector<std::pair<Role, Bytes>>
     OnNode(node, phase, [&](const Protocol& protocol, PartyView& view) {
       phase == Phase::kPrepare ? protocol.FinishPrepare(view) : protocol.After(view);
     });
-    if (inbox_.overrun()) {
+    if (const std::optional<Role> sender = inbox_.overrun(); sender.has_value()) {
       return InvalidArgument(Name(role_), ": ", Name(phase), " level ", level, ": ",
-                             node.ToString(), ": message: expected more bytes than were sent");
+                             node.ToString(), ": message from ", Name(*sender),
+                             ": expected more bytes than were sent");
     }
   }
-  if (!inbox_.fully_read()) {
-    return InvalidArgument(Name(role_), ": ", Name(phase), " level ", level,
-                           ": message: expected fewer bytes than were sent");
+  if (const std::optional<Role> sender = inbox_.unread(); sender.has_value()) {
+    return InvalidArgument(Name(role_), ": ", Name(phase), " level ", level, ": message from ",
+                           Name(*sender), ": expected fewer bytes than were sent");
   }
   // Masks were walked for what they give; online they come again with the data.
   if (phase == Phase::kPrepare) {

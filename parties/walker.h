@@ -38,6 +38,7 @@ class Walker {
   void FinishModel();
 
   // A session on its own tape: keys of the tape, and the words that the dealer sent this role.
+  // Errors when an input does not fit, or the tape's length.
   Status StartSession(KeyRing keys, std::span<const std::byte> tape, const NamedTensors& owned);
   // Forgets everything of the session.
   void EndSession();

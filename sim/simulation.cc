@@ -46,6 +46,17 @@ std::string FirstDifference(const Tensor& found, const Tensor& expected) {
   return "no element differs";
 }
 
+// That a role holds the first parts of a share, each of the wire's ring and shape.
+Status CheckParts(Role role, const Share& share, size_t parts, const ValueType& type) {
+  for (size_t part = 0; part < parts; ++part) {
+    const Tensor& held = share.parts[part];
+    if (held.ring() == type.ring && held.shape() == type.shape) continue;
+    return InvalidArgument(Name(role), " holds Z_2^", held.ring().bits(), " ",
+                           held.shape().ToString(), " of ", type.ToString());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Simulation>> Simulation::Make(const BuiltProgram& built, ThreadPool& pool,
@@ -170,9 +181,17 @@ StatusOr<SessionResult> Simulation::Run(const NamedTensors& data) {
 }
 
 StatusOr<Tensor> Simulation::Reconstruct(WireId wire) const {
+  const ValueType& type = program_.type(wire);
   const Share& p1 = value(Role::kP1, wire);
   const Share& p2 = value(Role::kP2, wire);
-  switch (program_.type(wire).sharing) {
+  const size_t parts = type.sharing == Sharing::kReplicated ? 2 : 1;
+  if (type.sharing == Sharing::kRevealed) {
+    LUTRA_RETURN_IF_ERROR(CheckParts(Role::kDataOwner, value(Role::kDataOwner, wire), 1, type));
+  } else {
+    LUTRA_RETURN_IF_ERROR(CheckParts(Role::kP1, p1, parts, type));
+    LUTRA_RETURN_IF_ERROR(CheckParts(Role::kP2, p2, parts, type));
+  }
+  switch (type.sharing) {
     case Sharing::kRevealed:
       return value(Role::kDataOwner, wire).parts[0].Clone();
     case Sharing::kAdditive:

@@ -1,5 +1,7 @@
 #include "sim/twin.h"
 
+#include <algorithm>
+
 #include "mpc/protocol.h"
 #include "mpc/protocols/input.h"
 #include "mpc/protocols/reveal.h"
@@ -14,8 +16,11 @@ Twin::Twin(const Program& program, const TableContents& tables, ThreadPool& pool
       last_use_(program.wires(), -1) {
   for (const Node& node : program.nodes()) {
     if (node.phase != Phase::kOnline) continue;
+    // Nodes do not stand in the order of their levels.
     for (const WireId wire : node.outputs) last_use_[wire] = node.level;
-    for (const WireId wire : node.spec.inputs) last_use_[wire] = node.level;
+    for (const WireId wire : node.spec.inputs) {
+      last_use_[wire] = std::max(last_use_[wire], node.level);
+    }
   }
 }
 
