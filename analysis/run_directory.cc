@@ -1,0 +1,255 @@
+#include "analysis/run_directory.h"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <utility>
+
+#include "analysis/cost_table.h"
+#include "analysis/machine.h"
+#include "analysis/output_directory.h"
+#include "core/file.h"
+#include "core/matrix_product.h"
+#include "core/version.h"
+
+namespace lutra {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kRunJson = "run.json";
+constexpr int64_t kMostRunBytes = int64_t{256} << 20;
+
+// The text as a cell: in quotes where it has to be.
+std::string Cell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char character : text) {
+    if (character == '"') quoted += '"';
+    quoted += character;
+  }
+  return quoted + "\"";
+}
+
+int64_t Of(const PhaseBytes& bytes, Phase phase) { return bytes[static_cast<size_t>(phase)]; }
+double Of(const PhaseSeconds& seconds, Phase phase) { return seconds[static_cast<size_t>(phase)]; }
+
+template <class T>
+Json OrNull(const std::optional<T>& value) {
+  return value.has_value() ? Json(*value) : Json();
+}
+
+Json CostJson(const SessionSummary& session, Phase phase) {
+  return {{"bytes", Of(session.bytes, phase)}, {"seconds", Of(session.seconds, phase)}};
+}
+
+Json SessionJson(const SessionSummary& session) {
+  Json json;
+  json["examples"] = session.examples;
+  json["model"] = CostJson(session, Phase::kModel);
+  json["offline"]["dealer"] = CostJson(session, Phase::kDeal);
+  json["offline"]["prepare"] = CostJson(session, Phase::kPrepare);
+  json["online"] = {{"bytes", Of(session.bytes, Phase::kOnline)},
+                    {"rounds", session.rounds},
+                    {"seconds", Of(session.seconds, Phase::kOnline)},
+                    {"framing_bytes", session.framing_bytes}};
+  return json;
+}
+
+Json MachineJson() {
+  const MachineFacts machine = ThisMachine();
+  return {{"processor", machine.processor},
+          {"cores", machine.cores},
+          {"memory_bytes", machine.memory_bytes}};
+}
+
+// The model as a whole: its name, and what sharing it took.
+Json ModelJson(const RunSummary& summary) {
+  SessionSummary all;
+  for (const SessionSummary& session : summary.sessions) {
+    for (size_t i = 0; i < kPhases.size(); ++i) {
+      all.bytes[i] += session.bytes[i];
+      all.seconds[i] += session.seconds[i];
+    }
+  }
+  Json json = {{"name", summary.model}, {"labels", summary.labels}};
+  json.update(CostJson(all, Phase::kModel));
+  return json;
+}
+
+Json LinksJson(const Ledger& ledger) {
+  Json links = Json::array();
+  for (const auto& [link, traffic] : ledger.links()) {
+    const auto& [phase, from, to] = link;
+    links.push_back({{"from", Name(from)},
+                     {"to", Name(to)},
+                     {"phase", Name(phase)},
+                     {"bytes", traffic.bytes},
+                     {"messages", traffic.messages}});
+  }
+  return links;
+}
+
+Json OutputsJson(const RunSummary& summary) {
+  Json outputs = Json::array();
+  for (const OutputSummary& output : summary.outputs) {
+    outputs.push_back({{"prediction", output.prediction},
+                       {"logits", output.logits},
+                       {"label", OrNull(output.label)}});
+  }
+  return outputs;
+}
+
+// What is made from a run and belongs to it; a later run makes them stale.
+bool IsOwnFile(const std::string& name) {
+  static constexpr std::array<std::string_view, 10> kNames = {
+      kRunJson,      "ledger.csv",  "levels.csv", "work.csv",  "trace.json",
+      "program.svg", "report.html", "report.md",  "trace.svg", "tables.tex"};
+  const bool is_layer = name.starts_with("layer-") && name.ends_with(".svg");
+  return is_layer || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+Status MayReplaceRun(const fs::path& directory) {
+  const Status status = ReadRunJson(directory).status();
+  if (status.ok()) return status;
+  return Annotate(status, StrCat("'", directory.string(), "' exists and is not a run directory"));
+}
+
+// Sees what the parser would take: one key twice in an object, of which it keeps the last, and
+// values nested so deep that whoever walks them needs much stack.
+class Watch {
+ public:
+  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
+    if (depth > kDeepest) too_deep_ = true;
+    if (event == Json::parse_event_t::object_start) keys_.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys_.pop_back();
+    if (event == Json::parse_event_t::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      if (!keys_.back().insert(key).second && duplicate_.empty()) duplicate_ = key;
+    }
+    return true;
+  }
+  const std::string& duplicate() const { return duplicate_; }
+  bool too_deep() const { return too_deep_; }
+
+ private:
+  static constexpr int kDeepest = 32;
+  bool too_deep_ = false;
+  std::vector<std::set<std::string>> keys_;
+  std::string duplicate_;
+};
+
+}  // namespace
+
+PhaseBytes BytesIn(const Ledger& ledger) {
+  PhaseBytes bytes{};
+  for (const Phase phase : kPhases) bytes[static_cast<size_t>(phase)] = ledger.bytes(phase);
+  return bytes;
+}
+
+PhaseBytes BytesSince(const PhaseBytes& before, const Ledger& ledger) {
+  PhaseBytes bytes = BytesIn(ledger);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] -= before[i];
+  return bytes;
+}
+
+Json RunJson(const RunSummary& summary, const Program& program, const Ledger& ledger) {
+  Json run;
+  run["format"] = kRunFormat;
+  run["version"] = Version();
+  run["command"] = summary.command;
+  run["program"] = {{"digest", program.digest().Hex()},
+                    {"nodes", program.nodes().size()},
+                    {"levels", program.levels(Phase::kOnline)}};
+  run["model"] = ModelJson(summary);
+  run["plan"] = summary.plan;
+  run["tables"] = summary.private_tables ? "private" : "public";
+  run["deployment"] = Name(program.deployment());
+  run["machine"] = MachineJson();
+  run["simd"] = SimdTarget();
+  run["threads"] = summary.threads;
+  run["seed"] = summary.seed.has_value() ? Json(*summary.seed) : Json("operating-system");
+  run["batch"] = summary.batch;
+  run["sessions"] = Json::array();
+  for (const SessionSummary& session : summary.sessions) {
+    run["sessions"].push_back(SessionJson(session));
+  }
+  run["peak_memory_bytes"] = PeakMemoryBytes();
+  run["links"] = LinksJson(ledger);
+  run["outputs"] = OutputsJson(summary);
+  run["agrees_with_ideal"] = OrNull(summary.agrees_with_ideal);
+  run["accuracy"] = OrNull(summary.accuracy);
+  run["accuracy_ideal"] = OrNull(summary.accuracy_ideal);
+  return run;
+}
+
+std::string LedgerCsv(const Program& program, const Ledger& ledger) {
+  std::string csv = "node,path,protocol,level,phase,from,to,bits\n";
+  for (const auto& [part, bits] : ledger.bits()) {
+    const NodeSpec& spec = program.nodes()[part.node].spec;
+    csv += StrCat(part.node, ",", Cell(spec.path), ",", Cell(spec.protocol), ",", part.level, ",",
+                  Name(part.phase), ",", Name(part.from), ",", Name(part.to), ",");
+    csv += StrCat(bits, "\n");
+  }
+  return csv;
+}
+
+std::string LevelsCsv(const Ledger& ledger) {
+  std::string csv = "phase,level,from,to,bytes,messages\n";
+  for (const auto& [link, traffic] : ledger.traffic()) {
+    csv += StrCat(Name(link.phase), ",", link.level, ",", Name(link.from), ",", Name(link.to), ",",
+                  traffic.bytes, ",", traffic.messages, "\n");
+  }
+  return csv;
+}
+
+std::string WorkCsv(const Ledger& ledger) {
+  std::string csv = "node,phase,role,seconds\n";
+  for (const auto& [work, seconds] : ledger.seconds()) {
+    csv += StrCat(work.node, ",", Name(work.phase), ",", Name(work.role), ",", Fixed(seconds, 9),
+                  "\n");
+  }
+  return csv;
+}
+
+Status CheckRunDirectory(const fs::path& path) { return CheckOutputDirectory(path, MayReplaceRun); }
+
+Status WriteRunDirectory(const fs::path& path, const RunSummary& summary, const Program& program,
+                         const Ledger& ledger) {
+  DirectoryFiles files;
+  // Arguments and names of files need not be UTF-8, JSON has to.
+  const std::string run =
+      RunJson(summary, program, ledger).dump(2, ' ', false, Json::error_handler_t::replace);
+  files[std::string(kRunJson)] = run + "\n";
+  files["ledger.csv"] = LedgerCsv(program, ledger);
+  files["levels.csv"] = LevelsCsv(ledger);
+  files["work.csv"] = WorkCsv(ledger);
+  return WriteOutputDirectory(path, files, MayReplaceRun, IsOwnFile);
+}
+
+StatusOr<Json> ReadRunJson(const fs::path& directory) {
+  const fs::path path = directory / kRunJson;
+  LUTRA_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path, kMostRunBytes));
+  const std::string where = StrCat("'", path.string(), "': ");
+  Watch watch;
+  Json run = Json::parse(text, std::ref(watch), /*allow_exceptions=*/false);
+  if (run.is_discarded()) return InvalidArgument(where, "expected JSON");
+  if (watch.too_deep()) return InvalidArgument(where, "expected fewer values within values");
+  if (!watch.duplicate().empty()) {
+    return InvalidArgument(where, watch.duplicate(), ": expected once, found twice");
+  }
+  if (!run.is_object())
+    return InvalidArgument(where, "expected an object, found ", run.type_name());
+  const auto format = run.find("format");
+  if (format == run.end() || !format->is_string()) {
+    return InvalidArgument(where, "format: expected ", kRunFormat, ", found none");
+  }
+  const auto& found = format->get_ref<const std::string&>();
+  if (found != kRunFormat) {
+    return InvalidArgument(where, "format: expected ", kRunFormat, ", found ", found);
+  }
+  return run;
+}
+
+}  // namespace lutra

@@ -1,0 +1,96 @@
+// A run directory: what one execution of a program left behind. docs/architecture.md defines it.
+//
+//   run.json    the summary
+//   ledger.csv  node, path, protocol, level, phase, from, to, bits
+//   levels.csv  phase, level, from, to, bytes, messages
+//   work.csv    node, phase, role, seconds
+//
+// The tables add up all sessions. Seconds are wall time, bytes payload.
+#ifndef LUTRA_ANALYSIS_RUN_DIRECTORY_H_
+#define LUTRA_ANALYSIS_RUN_DIRECTORY_H_
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/status.h"
+#include "mpc/ledger.h"
+#include "mpc/program.h"
+
+namespace lutra {
+
+inline constexpr std::string_view kRunFormat = "lutra-run/1";
+
+using PhaseBytes = std::array<int64_t, kPhases.size()>;
+using PhaseSeconds = std::array<double, kPhases.size()>;
+
+// Payload by phase, as it stands in a ledger.
+PhaseBytes BytesIn(const Ledger& ledger);
+
+// One execution: a tape and the online phase on it. The model, which is shared once, counts for the
+// first session.
+struct SessionSummary {
+  int64_t examples = 0;
+  PhaseBytes bytes{};
+  PhaseSeconds seconds{};
+  int rounds = 0;             // online
+  int64_t framing_bytes = 0;  // online, beside the payload; 0 where nothing is framed
+};
+
+// What a session added to a ledger that stood at `before`.
+PhaseBytes BytesSince(const PhaseBytes& before, const Ledger& ledger);
+
+// The result of one example.
+struct OutputSummary {
+  int64_t prediction = 0;
+  std::vector<int64_t> logits;
+  std::optional<int64_t> label;  // the right answer, where the input has it
+};
+
+struct RunSummary {
+  std::vector<std::string> command;  // argv
+  std::string model;                 // as it was given
+  std::vector<std::string> labels;   // names of the classes, by their numbers
+  std::string plan = "table";
+  bool private_tables = true;
+  int threads = 1;
+  std::optional<uint64_t> seed;  // none: keys came from the operating system
+  int64_t batch = 1;
+  std::vector<SessionSummary> sessions;
+  std::vector<OutputSummary> outputs;
+  std::optional<bool> agrees_with_ideal;  // none: not checked
+  std::optional<double> accuracy;         // where labels are given: 0 to 1
+  std::optional<double> accuracy_ideal;   // of the exact twin
+};
+
+// run.json, with its fields in a fixed order; version, machine and peak memory are this process's.
+// `seed` is "operating-system" without one; what is not known is null.
+nlohmann::ordered_json RunJson(const RunSummary& summary, const Program& program,
+                               const Ledger& ledger);
+
+// The tables.
+std::string LedgerCsv(const Program& program, const Ledger& ledger);
+std::string LevelsCsv(const Ledger& ledger);
+std::string WorkCsv(const Ledger& ledger);
+
+// An error where WriteRunDirectory would refuse or fail: something is there that is not a run
+// directory, or the place cannot be written. To be asked before a run; leaves nothing behind.
+Status CheckRunDirectory(const std::filesystem::path& path);
+
+// Writes a run directory, all or nothing; an earlier run there is replaced, and what others put
+// beside its files is kept. What is not a run directory is not touched.
+Status WriteRunDirectory(const std::filesystem::path& path, const RunSummary& summary,
+                         const Program& program, const Ledger& ledger);
+
+// run.json of a run directory: an object of this format. An error names the file and what is wrong:
+// missing, larger than a run.json can be, not JSON, a field twice, another format.
+StatusOr<nlohmann::ordered_json> ReadRunJson(const std::filesystem::path& directory);
+
+}  // namespace lutra
+
+#endif  // LUTRA_ANALYSIS_RUN_DIRECTORY_H_
