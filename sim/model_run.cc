@@ -1,0 +1,258 @@
+#include "sim/model_run.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "analysis/cost_table.h"
+#include "analysis/machine.h"
+#include "models/integer_bert.h"
+#include "models/synthetic.h"
+#include "sim/simulation.h"
+
+namespace lutra {
+namespace {
+
+constexpr int64_t kGibibyte = int64_t{1} << 30;
+constexpr int64_t kDefaultMemory = 4 * kGibibyte;
+constexpr int64_t kDefaultTape = 1 * kGibibyte;
+constexpr int64_t kMaxBatch = 1 << 16;
+
+// Six components of the shares, five packed operands, the owner's and the twin's copy, and the
+// model file itself.
+constexpr int64_t kCopiesOfModel = 14;
+// What is alive of an inference's values at one time is far below all of them.
+constexpr int64_t kValueShare = 4;
+
+BertProgramOptions WithBatch(BertProgramOptions options, int64_t batch) {
+  options.batch = batch;
+  return options;
+}
+
+// Examples begin .. begin + batch, the last one repeated where there are no more.
+Tensor BatchOf(const Tensor& examples, int64_t begin, int64_t batch) {
+  std::vector<int64_t> sizes = examples.shape().sizes();
+  const int64_t count = sizes[0];
+  sizes[0] = batch;
+  Tensor result(examples.ring(), Shape(std::move(sizes)));
+  const size_t bytes = examples.bytes() / static_cast<size_t>(count);
+  for (int64_t i = 0; i < batch; ++i) {
+    const auto source = static_cast<size_t>(std::min(begin + i, count - 1));
+    std::memcpy(result.raw().data() + static_cast<size_t>(i) * bytes,
+                examples.raw().data() + source * bytes, bytes);
+  }
+  return result;
+}
+
+double Accuracy(const std::vector<int>& predictions, const std::vector<int>& labels) {
+  int64_t right = 0;
+  for (size_t i = 0; i < labels.size(); ++i) right += predictions[i] == labels[i] ? 1 : 0;
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+// One run of a model: the program, its simulation, and the results as they come.
+class Run {
+ public:
+  Run(const ModelJob& job, const ModelRunOptions& options)
+      : job_(job), options_(options), registry_(Registry::WithBuiltins()), pool_(options.threads) {}
+
+  StatusOr<ModelRunResult> Execute() {
+    if (options_.out.has_value()) LUTRA_RETURN_IF_ERROR(CheckRunDirectory(*options_.out));
+    LUTRA_RETURN_IF_ERROR(Prepare());
+    LUTRA_RETURN_IF_ERROR(RunSessions());
+    if (options_.check || !job_.examples.labels.empty()) LUTRA_RETURN_IF_ERROR(RunExactTwin());
+    Summarize();
+    if (options_.out.has_value()) {
+      LUTRA_RETURN_IF_ERROR(
+          WriteRunDirectory(*options_.out, result_.summary, built_->program, result_.ledger));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  Status Prepare() {
+    const int64_t count = job_.examples.count();
+    LUTRA_ASSIGN_OR_RETURN(batch_, PlanBatch(registry_, job_.model.shape(), options_, count));
+    program_options_ = WithBatch(options_.program, batch_);
+    LUTRA_ASSIGN_OR_RETURN(BuiltProgram built,
+                           BuildBertProgram(registry_, job_.model, program_options_));
+    built_ = std::make_unique<BuiltProgram>(std::move(built));
+    SimulationOptions simulation;
+    simulation.seed = options_.seed;
+    simulation.check = options_.check;
+    simulation.listener = &result_.ledger;
+    LUTRA_ASSIGN_OR_RETURN(simulation_, Simulation::Make(*built_, pool_, std::move(simulation)));
+    return absl::OkStatus();
+  }
+
+  Status RunSessions() {
+    const int64_t count = job_.examples.count();
+    Progress progress(options_.progress, stdout, count, "examples");
+    progress.Show(0, "sharing the model");
+    SessionResult shared;
+    {
+      const NamedTensors model = BertModelInputs(job_.model, program_options_);
+      LUTRA_ASSIGN_OR_RETURN(shared, simulation_->ShareModel(model));
+    }
+    Note(shared, "the model");
+    for (int64_t begin = 0; begin < count; begin += batch_) {
+      progress.Show(begin, StrCat("session ", begin / batch_ + 1));
+      const PhaseBytes before = begin == 0 ? PhaseBytes{} : BytesIn(result_.ledger);
+      const NamedTensors data = BertDataInputs(job_.model, program_options_,
+                                               BatchOf(job_.examples.inputs, begin, batch_));
+      LUTRA_ASSIGN_OR_RETURN(SessionResult session, simulation_->Run(data));
+      if (begin == 0) {
+        session.seconds[static_cast<size_t>(Phase::kModel)] =
+            shared.seconds[static_cast<size_t>(Phase::kModel)];
+      }
+      Note(session, StrCat("session ", begin / batch_ + 1));
+      TakeOutputs(session, begin, std::min(batch_, count - begin), before);
+      progress.Show(std::min(begin + batch_, count), "online");
+    }
+    return absl::OkStatus();
+  }
+
+  void Note(const SessionResult& session, std::string_view where) {
+    if (session.agrees || !result_.disagreement.empty()) return;
+    result_.disagreement = StrCat(where, ": ", session.disagreement);
+  }
+
+  void TakeOutputs(const SessionResult& session, int64_t begin, int64_t count,
+                   const PhaseBytes& before) {
+    const Tensor& logits = session.revealed.at("logits");
+    const std::vector<int> predictions = Predictions(logits);
+    const int64_t classes = job_.model.shape().classes();
+    for (int64_t i = 0; i < count; ++i) {
+      OutputSummary output;
+      output.prediction = predictions[static_cast<size_t>(i)];
+      for (int64_t c = 0; c < classes; ++c) {
+        output.logits.push_back(logits.SignedAt(i * classes + c));
+      }
+      if (!job_.examples.labels.empty()) {
+        output.label = job_.examples.labels[static_cast<size_t>(begin + i)];
+      }
+      result_.secure.push_back(predictions[static_cast<size_t>(i)]);
+      result_.summary.outputs.push_back(std::move(output));
+    }
+    SessionSummary summary;
+    summary.examples = count;
+    summary.bytes = BytesSince(before, result_.ledger);
+    summary.seconds = session.seconds;
+    summary.rounds = result_.ledger.rounds(Phase::kOnline);
+    result_.summary.sessions.push_back(summary);
+  }
+
+  // The plain exact twin, which shares no code with the program.
+  Status RunExactTwin() {
+    const IntegerBert twin(job_.model);
+    LUTRA_ASSIGN_OR_RETURN(const Tensor logits, twin.Logits(job_.examples.inputs, pool_));
+    result_.clear = Predictions(logits);
+    const Tensor& expected = job_.examples.expected_logits;
+    if (!expected.empty() && !(logits == expected) && result_.disagreement.empty()) {
+      result_.disagreement = "the logits that the input expects are not those of the exact twin";
+    }
+    return absl::OkStatus();
+  }
+
+  void Summarize() {
+    RunSummary& summary = result_.summary;
+    summary.command = options_.command;
+    summary.model = options_.model;
+    summary.labels = job_.model.shape().labels;
+    summary.private_tables = options_.program.private_tables;
+    summary.threads = options_.threads;
+    summary.seed = options_.seed;
+    summary.batch = batch_;
+    if (options_.check) summary.agrees_with_ideal = result_.disagreement.empty();
+    const std::vector<int>& labels = job_.examples.labels;
+    if (labels.empty()) return;
+    summary.accuracy = Accuracy(result_.secure, labels);
+    summary.accuracy_ideal = Accuracy(result_.clear, labels);
+  }
+
+  const ModelJob& job_;
+  const ModelRunOptions& options_;
+  Registry registry_;
+  ThreadPool pool_;
+  int64_t batch_ = 1;
+  BertProgramOptions program_options_;
+  std::unique_ptr<BuiltProgram> built_;
+  std::unique_ptr<Simulation> simulation_;
+  ModelRunResult result_;
+};
+
+}  // namespace
+
+StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options) {
+  if (!IsSyntheticName(options.model)) {
+    LUTRA_ASSIGN_OR_RETURN(IntegerModel model, LoadIntegerModel(options.model));
+    LUTRA_ASSIGN_OR_RETURN(Examples examples,
+                           LoadExamples(options.model, model.shape(), options.input));
+    return ModelJob{std::move(model), std::move(examples)};
+  }
+  LUTRA_ASSIGN_OR_RETURN(const SyntheticShape shape, ParseSyntheticShape(options.model));
+  LUTRA_ASSIGN_OR_RETURN(IntegerModel model, MakeSyntheticModel(shape));
+  if (!options.input.has_value()) {
+    Examples examples = RandomExamples(model.shape(), options.batch.value_or(1), shape.seed);
+    return ModelJob{std::move(model), std::move(examples)};
+  }
+  const TokenizerSource no_tokenizer = [&]() -> StatusOr<Tokenizer> {
+    return InvalidArgument(options.input->string(), ": expected a safetensors file of cases for ",
+                           options.model, ", which has no tokenizer, found text");
+  };
+  LUTRA_ASSIGN_OR_RETURN(Examples examples,
+                         ReadExamples(*options.input, model.shape(), no_tokenizer));
+  return ModelJob{std::move(model), std::move(examples)};
+}
+
+int64_t EstimateMemory(const Program& program, const IntegerModelShape&) {
+  int64_t model = 0;
+  int64_t values = 0;
+  for (WireId wire = 0; wire < program.wires(); ++wire) {
+    const ValueType& type = program.type(wire);
+    const int64_t bytes = type.shape.elements() * static_cast<int64_t>(type.ring.lane_bytes());
+    (type.lifetime == Lifetime::kModel ? model : values) += bytes;
+  }
+  return TapeLayout(program).bytes() + kCopiesOfModel * model + kValueShare * values;
+}
+
+StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& shape,
+                            const ModelRunOptions& options, int64_t examples) {
+  const auto memory_of = [&](int64_t batch, int64_t& tape) -> StatusOr<int64_t> {
+    LUTRA_ASSIGN_OR_RETURN(const Program program,
+                           BuildBertShape(registry, shape, WithBatch(options.program, batch)));
+    tape = TapeLayout(program).bytes();
+    return EstimateMemory(program, shape);
+  };
+  int64_t tape = 0;
+  LUTRA_ASSIGN_OR_RETURN(const int64_t of_one, memory_of(1, tape));
+  const int64_t tape_of_one = tape;
+  LUTRA_ASSIGN_OR_RETURN(const int64_t of_two, memory_of(2, tape));
+  const int64_t each = std::max<int64_t>(of_two - of_one, 1);
+
+  int64_t batch = std::min(options.batch.value_or(kMaxBatch), examples);
+  if (!options.batch.has_value()) {
+    batch = std::min(batch, std::max<int64_t>(1, (kDefaultMemory - of_one) / each));
+    batch = std::min(batch, std::max<int64_t>(1, kDefaultTape / std::max<int64_t>(tape_of_one, 1)));
+    const int64_t sessions = (examples + batch - 1) / batch;
+    batch = (examples + sessions - 1) / sessions;
+  }
+  const int64_t needed = of_one + (batch - 1) * each;
+  const int64_t available = ThisMachine().memory_bytes;
+  if (available > 0 && needed > available) {
+    const int64_t fits = (available - of_one) / each + 1;
+    return Unavailable("memory: a session of ", batch, batch == 1 ? " example" : " examples",
+                       " takes about ", HumanBytes(needed), ", this machine has ",
+                       HumanBytes(available),
+                       fits >= 1 && available > of_one ? StrCat("; --batch ", fits, " would fit")
+                                                       : "; no batch of this model fits");
+  }
+  return batch;
+}
+
+StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options) {
+  return Run(job, options).Execute();
+}
+
+}  // namespace lutra

@@ -1,0 +1,69 @@
+// The main job: secure inference of a model on examples, session by session, with everything that a
+// run directory tells about it.
+#ifndef LUTRA_SIM_MODEL_RUN_H_
+#define LUTRA_SIM_MODEL_RUN_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/run_directory.h"
+#include "core/status.h"
+#include "models/bert_program.h"
+#include "models/inputs.h"
+#include "models/integer_model.h"
+#include "mpc/ledger.h"
+#include "sim/progress.h"
+
+namespace lutra {
+
+struct ModelRunOptions {
+  std::string model;  // a model file, or the name of a synthetic shape
+  std::optional<std::filesystem::path> input;
+  std::optional<std::filesystem::path> out;
+  std::optional<uint64_t> seed;
+  std::optional<int64_t> batch;  // examples of one session
+  int threads = 1;
+  bool check = true;
+  BertProgramOptions program;  // its batch is set by the run
+  Progress::Style progress = Progress::Style::kNone;
+  std::vector<std::string> command;  // argv, for the run directory
+};
+
+// A model with the examples that it is to be run on.
+struct ModelJob {
+  IntegerModel model;
+  Examples examples;
+};
+
+// Without an input: the texts beside the model file, or random examples for a synthetic shape.
+StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options);
+
+// What a session of so many examples keeps in memory, all roles together, in bytes: tape, shares of
+// the model, values. A bound for planning, not a measurement; README.md states the formula.
+int64_t EstimateMemory(const Program& program, const IntegerModelShape& shape);
+
+// The batch that is asked for, or else as many examples as keep the memory under 4 GiB and a tape
+// under 1 GiB, spread evenly over the sessions; at least one. An error names what a session takes
+// and what the machine has where that is not enough.
+StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& shape,
+                            const ModelRunOptions& options, int64_t examples);
+
+struct ModelRunResult {
+  RunSummary summary;
+  std::vector<int> secure;   // predictions
+  std::vector<int> clear;    // of the exact twin; empty if it was not run
+  std::string disagreement;  // the first node that disagrees, or what else does
+  int64_t model_bytes = 0;
+  Ledger ledger;
+};
+
+// Runs all examples; writes the run directory if there is to be one. A disagreement is a result,
+// not an error.
+StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options);
+
+}  // namespace lutra
+
+#endif  // LUTRA_SIM_MODEL_RUN_H_
