@@ -38,7 +38,8 @@ std::string GroupTable(std::string_view what, const std::vector<GroupCost>& grou
   head.emplace_back("rounds");
   TextTable table(std::move(head));
   for (const GroupCost& group : groups) {
-    std::vector<std::string> row = {group.name, StrCat(group.nodes), Grouped(group.lookups)};
+    std::vector<std::string> row = {group.name.empty() ? "(no path)" : group.name,
+                                    StrCat(group.nodes), Grouped(group.lookups)};
     for (const int64_t bytes : group.bytes) row.push_back(HumanBytes(bytes));
     row.push_back(StrCat(group.online_levels.size()));
     table.AddRow(std::move(row));
