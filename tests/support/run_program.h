@@ -5,14 +5,19 @@
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <random>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "mpc/builder.h"
 #include "mpc/ledger.h"
 #include "mpc/protocols/input.h"
 #include "sim/simulation.h"
+#include "tests/support/transcript.h"
 
 namespace lutra {
 
@@ -64,44 +69,104 @@ inline Bits ClosedFormBits(const Program& program) {
   return bits;
 }
 
+// Counts and records.
+class Watch final : public Listener {
+ public:
+  void OnPart(const Node& node, Phase phase, int level, Role from, Role to, int64_t bits) override {
+    ledger.OnPart(node, phase, level, from, to, bits);
+    transcript.OnPart(node, phase, level, from, to, bits);
+  }
+  void OnMessage(Phase phase, int level, Role from, Role to,
+                 std::span<const std::byte> payload) override {
+    ledger.OnMessage(phase, level, from, to, payload);
+    transcript.OnMessage(phase, level, from, to, payload);
+  }
+  void OnWork(const Node& node, Phase phase, Role role, double seconds) override {
+    ledger.OnWork(node, phase, role, seconds);
+  }
+
+  Ledger ledger;
+  Transcript transcript;
+};
+
 struct Outcome {
+  std::unique_ptr<BuiltProgram> built;
   NamedTensors revealed;
   NamedTensors exact;  // of the exact twin
   Ledger ledger;
+  Transcript transcript;
   int rounds = 0;
+
+  const Program& program() const { return built->program; }
 };
+
+// Called in every online level of a run.
+using OnLevel =
+    std::function<void(const Simulation& simulation, const Program& program, int level)>;
 
 // Builds and runs the case; checks that the run agrees with its twin, and the closed form with the
 // ledger, for every node, phase and link.
-inline Outcome RunCase(Case& given, uint64_t seed = 1, int threads = 1) {
+inline Outcome RunCase(Case& given, uint64_t seed = 1, int threads = 1, OnLevel on_level = {}) {
   StatusOr<BuiltProgram> built = std::move(given.builder).Build();
   INFO(OneLine(built.status()));
   REQUIRE(built.ok());
   ThreadPool pool(threads);
   Outcome outcome;
+  outcome.built = std::make_unique<BuiltProgram>(*std::move(built));
+  Watch watch;
+  std::unique_ptr<Simulation> simulation;
   SimulationOptions options;
   options.seed = seed;
-  options.listener = &outcome.ledger;
-  auto simulation = Simulation::Make(*built, pool, options);
-  REQUIRE(simulation.ok());
-  const StatusOr<SessionResult> model = (*simulation)->ShareModel(given.model);
+  options.listener = &watch;
+  if (on_level)
+    options.on_level = [&](int level) { on_level(*simulation, outcome.program(), level); };
+  auto made = Simulation::Make(*outcome.built, pool, options);
+  REQUIRE(made.ok());
+  simulation = *std::move(made);
+  const StatusOr<SessionResult> model = simulation->ShareModel(given.model);
   INFO(OneLine(model.status()));
   REQUIRE(model.ok());
   CHECK(model->disagreement == "");
-  StatusOr<SessionResult> session = (*simulation)->Run(given.data);
+  StatusOr<SessionResult> session = simulation->Run(given.data);
   INFO(OneLine(session.status()));
   REQUIRE(session.ok());
   CHECK(session->disagreement == "");
   CHECK(session->agrees);
-  CHECK(CountedBits(outcome.ledger) == ClosedFormBits(built->program));
-  CHECK(outcome.ledger.rounds(Phase::kOnline) == built->program.rounds(Phase::kOnline));
+  CHECK(CountedBits(watch.ledger) == ClosedFormBits(outcome.program()));
+  CHECK(watch.ledger.rounds(Phase::kOnline) == outcome.program().rounds(Phase::kOnline));
   outcome.revealed = std::move(session->revealed);
-  outcome.rounds = built->program.rounds(Phase::kOnline);
+  outcome.rounds = outcome.program().rounds(Phase::kOnline);
+  outcome.ledger = std::move(watch.ledger);
+  outcome.transcript = std::move(watch.transcript);
   NamedTensors all;
   for (const auto& [name, tensor] : given.model) all.insert_or_assign(name, tensor.Clone());
   for (const auto& [name, tensor] : given.data) all.insert_or_assign(name, tensor.Clone());
-  outcome.exact = Twin(built->program, built->tables, pool).RunExact(all);
+  outcome.exact = Twin(outcome.program(), outcome.built->tables, pool).RunExact(all);
   return outcome;
+}
+
+// The bits that one node sends over a link, as counted.
+inline int64_t BitsOf(const Outcome& outcome, std::string_view protocol, Phase phase, Role from,
+                      Role to) {
+  int64_t bits = 0;
+  for (const Transcript::Part& part : outcome.transcript.parts) {
+    const bool counts = part.node->spec.protocol == protocol && part.phase == phase &&
+                        part.from == from && part.to == to;
+    bits += counts ? part.bits : 0;
+  }
+  return bits;
+}
+
+// Compares a tensor with expected(flat element), modulo its ring.
+template <class Expected>
+void CheckElements(const Tensor& tensor, Ring ring, const Shape& shape, Expected expected) {
+  CHECK(tensor.ring() == ring);
+  REQUIRE(tensor.shape() == shape);
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < tensor.elements(); ++i) {
+    wrong += tensor.At(i) == ring.Reduce(expected(i)) ? 0 : 1;
+  }
+  CHECK(wrong == 0);
 }
 
 }  // namespace lutra

@@ -1,0 +1,48 @@
+// Records every message of a run, and what each node's part of it says.
+#ifndef LUTRA_TESTS_SUPPORT_TRANSCRIPT_H_
+#define LUTRA_TESTS_SUPPORT_TRANSCRIPT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "mpc/listener.h"
+
+namespace lutra {
+
+class Transcript final : public Listener {
+ public:
+  struct Part {
+    const Node* node;
+    Phase phase;
+    int level;
+    Role from;
+    Role to;
+    int64_t bits;
+  };
+  struct Message {
+    Phase phase;
+    int level;
+    Role from;
+    Role to;
+    std::vector<std::byte> payload;
+    friend bool operator==(const Message&, const Message&) = default;
+  };
+
+  void OnPart(const Node& node, Phase phase, int level, Role from, Role to, int64_t bits) override {
+    parts.push_back({&node, phase, level, from, to, bits});
+  }
+  void OnMessage(Phase phase, int level, Role from, Role to,
+                 std::span<const std::byte> payload) override {
+    messages.push_back({phase, level, from, to, {payload.begin(), payload.end()}});
+  }
+  void OnWork(const Node&, Phase, Role, double) override {}
+
+  std::vector<Part> parts;
+  std::vector<Message> messages;
+};
+
+}  // namespace lutra
+
+#endif  // LUTRA_TESTS_SUPPORT_TRANSCRIPT_H_
