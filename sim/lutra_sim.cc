@@ -1,10 +1,12 @@
 // lutra-sim: secure inference with all roles in one process.
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,19 +15,22 @@
 #include "analysis/program_flags.h"
 #include "core/command_line.h"
 #include "core/status.h"
+#include "sim/excerpt.h"
+#include "sim/interrupts.h"
 #include "sim/model_run.h"
 
 namespace lutra {
 namespace {
 
-constexpr int kInterrupted = 130;
+constexpr std::string_view kProgram = "lutra-sim";
 constexpr int kDisagreement = 3;
 constexpr size_t kShownExamples = 8;
-constexpr size_t kShownCharacters = 60;
+constexpr int64_t kColumns = 80;
+constexpr int64_t kLabelColumns = 12;
 
 CommandLine MakeCommandLine() {
   CommandLine line(
-      "lutra-sim",
+      kProgram,
       "Secure inference of a quantized transformer, with dealer, P0, P1, P2, model owner and data\n"
       "owner simulated in one process: every message is packed, delivered and counted, and every\n"
       "node is compared with the clear twin.\n"
@@ -53,7 +58,6 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
   ModelRunOptions options;
   options.model = arguments.positionals()[0];
   if (arguments.Has("input")) options.input = arguments.Text("input", "");
-  if (arguments.Has("out")) options.out = arguments.Text("out", "");
   if (arguments.Has("seed")) {
     LUTRA_ASSIGN_OR_RETURN(options.seed, arguments.Unsigned("seed", 0));
   }
@@ -67,29 +71,22 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
   return options;
 }
 
-// The beginning of a text, on one line of a terminal.
-std::string Excerpt(std::string_view text) {
-  std::string excerpt;
-  size_t characters = 0;
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    const bool continues = (byte & 0xc0) == 0x80;
-    if (!continues && characters++ == kShownCharacters) return excerpt + "...";
-    excerpt += byte < 0x20 || byte == 0x7f ? ' ' : character;
-  }
-  return excerpt;
-}
-
 void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
+
+// "1 message", "200 messages".
+std::string Count(int64_t number, std::string_view unit) {
+  return StrCat(Grouped(number), " ", unit, number == 1 ? "" : "s");
+}
 
 void PrintHead(const ModelJob& job, const ModelRunOptions& options) {
   const IntegerModelShape& shape = job.model.shape();
-  Print(StrCat("Model     ", options.model, ": ", shape.layers, " layers, hidden ", shape.hidden,
-               ", ", shape.heads, " heads, sequence ", shape.sequence, "\n"));
-  Print(StrCat("Input     ", job.examples.count(), " examples",
-               job.examples.labels.empty() ? "" : ", labelled", "\n"));
+  Print(StrCat("Model     ", options.model, "\n"));
+  Print(StrCat("          ", Count(shape.layers, "layer"), ", hidden ", shape.hidden, ", ",
+               Count(shape.heads, "head"), ", sequence ", shape.sequence, "\n"));
+  Print(StrCat("Input     ", Count(job.examples.count(), UnitOf(job.examples)),
+               job.examples.labels.empty() ? "" : " with labels", "\n"));
   Print(StrCat("Roles     dealer, P0, P1, P2, model owner and data owner in this process, ",
-               options.threads, options.threads == 1 ? " thread" : " threads", "\n\n"));
+               Count(options.threads, "thread"), "\n\n"));
   std::fflush(stdout);
 }
 
@@ -106,40 +103,66 @@ std::vector<size_t> ShownExamples(const ModelRunResult& result) {
   return shown;
 }
 
+// Predictions, labels where there are any, and the examples themselves in what is left of a line.
 void PrintExamples(const ModelJob& job, const ModelRunResult& result) {
-  const std::vector<std::string>& labels = job.model.shape().labels;
-  const auto label = [&](int number) { return labels[static_cast<size_t>(number)]; };
-  const bool has_text = !job.examples.texts.empty();
-  TextTable table({"secure", "clear", "label", has_text ? "message" : "example"}, {1, 2, 3});
+  const Examples& examples = job.examples;
+  std::vector<std::string> labels;
+  size_t widest = std::string_view("secure").size();
+  for (const std::string& label : job.model.shape().labels) {
+    labels.push_back(Excerpt(label, kLabelColumns));
+    widest = std::max(widest, labels.back().size());
+  }
+  std::vector<std::string> head = {"secure"};
+  if (!result.clear.empty()) head.emplace_back("clear");
+  if (!examples.labels.empty()) head.emplace_back("label");
+  const int64_t room = kColumns - static_cast<int64_t>(head.size() * (widest + 2));
+  head.emplace_back(UnitOf(examples));
+  TextTable table(head, {head.size() - 2, head.size() - 1, 1});
+  const auto name = [&](int label) { return labels[static_cast<size_t>(label)]; };
   for (const size_t i : ShownExamples(result)) {
-    table.AddRow({label(result.secure[i]), result.clear.empty() ? "-" : label(result.clear[i]),
-                  job.examples.labels.empty() ? "-" : label(job.examples.labels[i]),
-                  has_text ? Excerpt(job.examples.texts[i]) : StrCat(i)});
+    std::vector<std::string> row = {name(result.secure[i])};
+    if (!result.clear.empty()) row.push_back(name(result.clear[i]));
+    if (!examples.labels.empty()) row.push_back(name(examples.labels[i]));
+    row.push_back(examples.texts.empty() ? StrCat(i + 1) : Excerpt(examples.texts[i], room));
+    table.AddRow(std::move(row));
   }
   Print(table.ToString());
   if (result.secure.size() > kShownExamples) {
-    Print(StrCat("(", kShownExamples, " of ", result.secure.size(), ")\n"));
+    Print(StrCat("(", kShownExamples, " of ", Grouped(examples.count()), ")\n"));
   }
   Print("\n");
 }
 
-void PrintCosts(const ModelRunResult& result) {
+void PrintCosts(const ModelJob& job, const ModelRunResult& result) {
   PhaseSeconds seconds{};
   for (const SessionSummary& session : result.summary.sessions) {
     for (size_t phase = 0; phase < seconds.size(); ++phase) {
       seconds[phase] += session.seconds[phase];
     }
   }
-  const size_t sessions = result.summary.sessions.size();
-  Print(StrCat("Cost of ", sessions, sessions == 1 ? " session" : " sessions", " of ",
-               result.summary.batch, result.summary.batch == 1 ? " example" : " examples",
-               " (rounds are those of one session)\n"));
-  Print(CostTable(PhaseCosts(result.ledger.traffic()), seconds));
+  const auto sessions = static_cast<int64_t>(result.summary.sessions.size());
+  const int64_t count = job.examples.count();
+  const int64_t padding = sessions * job.batch - count;
+  const std::string_view unit = UnitOf(job.examples);
+  Print(StrCat("Cost of ", Count(sessions, "session"), " of ", Count(job.batch, unit),
+               padding > 0 ? StrCat(", ", padding, " of the last only to fill it up") : "", "\n"));
+  const auto costs = PhaseCosts(result.ledger.traffic());
+  Print(CostTable(costs, seconds));
+  std::string each;
+  for (const PhaseCost& cost : costs) {
+    if (cost.phase == Phase::kModel) continue;
+    each += StrCat(each.empty() ? "" : ", ", Name(cost.phase), " ",
+                   HumanBytes(cost.bytes / std::max<int64_t>(count, 1)));
+  }
+  Print(StrCat("For each ", unit, ": ", each, ".\n"));
+  Print(
+      "model: sharing the model, once. deal: the dealer's tapes; prepare: P0's products; both\n"
+      "before any input is known. online: from input to result. Rounds are those of a session.\n");
   Print("\n");
 }
 
-void PrintResult(const ModelJob& job, const ModelRunOptions& options,
-                 const ModelRunResult& result) {
+void PrintResult(const ModelJob& job, const ModelRunOptions& options, const ModelRunResult& result,
+                 const std::optional<std::filesystem::path>& out) {
   PrintExamples(job, result);
   const RunSummary& summary = result.summary;
   if (summary.accuracy.has_value()) {
@@ -150,41 +173,73 @@ void PrintResult(const ModelJob& job, const ModelRunOptions& options,
     Print("Check     every node of every session agrees with the clear twin\n");
   }
   Print(StrCat("Memory    ", HumanBytes(PeakMemoryBytes()), " at most\n\n"));
-  PrintCosts(result);
-  if (options.out.has_value()) {
-    Print(StrCat("Run directory: ", options.out->string(), "/\n"));
-  } else {
-    Print("No run directory was asked for (--out DIR).\n");
-  }
+  PrintCosts(job, result);
+  Print(out.has_value() ? StrCat("Run directory: ", out->string(), "\n")
+                        : "No run directory was asked for (--out DIR).\n");
 }
 
-void OnInterrupt(int) { ::_exit(kInterrupted); }
+// What was printed has arrived, or the reader wanted no more of it.
+Status FinishOutput() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return absl::OkStatus();
+  if (errno == EPIPE) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, "cannot write to the standard output");
+}
+
+// A run from its files to its directory; whether secure and clear agree.
+StatusOr<bool> RunJob(const Arguments& arguments, std::vector<std::string> command,
+                      Interrupts& interrupts) {
+  LUTRA_ASSIGN_OR_RETURN(ModelRunOptions options, ReadOptions(arguments));
+  options.command = std::move(command);
+  std::optional<std::filesystem::path> out;
+  if (arguments.Has("out")) {
+    out = arguments.Text("out", "");
+    const auto hold = interrupts.Hold();
+    LUTRA_RETURN_IF_ERROR(CheckRunDirectory(*out));
+  }
+  LUTRA_ASSIGN_OR_RETURN(const ModelJob job, LoadModelJob(options));
+  const bool quiet = arguments.Has("quiet");
+  if (!quiet) PrintHead(job, options);
+  LUTRA_ASSIGN_OR_RETURN(const ModelRunResult result, RunModel(job, options));
+  if (out.has_value()) {
+    const auto hold = interrupts.Hold();
+    LUTRA_RETURN_IF_ERROR(
+        WriteRunDirectory(*out, result.summary, result.built->program, result.ledger));
+  }
+  if (!quiet) PrintResult(job, options, result, out);
+  if (result.disagreement.empty()) return true;
+  ReportError(kProgram, InvalidArgument("secure and clear disagree: ", result.disagreement));
+  return false;
+}
 
 int Main(int argc, char** argv) {
-  std::signal(SIGINT, OnInterrupt);
-  std::signal(SIGTERM, OnInterrupt);
+  Interrupts interrupts(kProgram);
+  // A reader that goes away, as `head` does, does not stop a run; a file that may not grow is an
+  // error of the write.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   const StatusOr<Arguments> arguments = MakeCommandLine().Parse(ArgumentsOfMain(argc, argv));
-  if (!arguments.ok()) return ReportError("lutra-sim", arguments.status());
+  if (!arguments.ok()) return ReportError(kProgram, arguments.status());
+  bool agrees = true;
   if (!arguments->information().empty()) {
     Print(arguments->information());
-    return 0;
+  } else {
+    const StatusOr<bool> run =
+        RunJob(*arguments, std::vector<std::string>(argv, argv + argc), interrupts);
+    if (!run.ok()) return ReportError(kProgram, run.status());
+    agrees = *run;
   }
-  StatusOr<ModelRunOptions> options = ReadOptions(*arguments);
-  if (!options.ok()) return ReportError("lutra-sim", options.status());
-  options->command.assign(argv, argv + argc);
-  const StatusOr<ModelJob> job = LoadModelJob(*options);
-  if (!job.ok()) return ReportError("lutra-sim", job.status());
-  const bool quiet = arguments->Has("quiet");
-  if (!quiet) PrintHead(*job, *options);
-  const StatusOr<ModelRunResult> result = RunModel(*job, *options);
-  if (!result.ok()) return ReportError("lutra-sim", result.status());
-  if (!quiet) PrintResult(*job, *options, *result);
-  if (result->disagreement.empty()) return 0;
-  ReportError("lutra-sim", InvalidArgument("secure and clear disagree: ", result->disagreement));
-  return kDisagreement;
+  const Status output = FinishOutput();
+  if (!output.ok()) return ReportError(kProgram, output);
+  return agrees ? 0 : kDisagreement;
 }
 
 }  // namespace
 }  // namespace lutra
 
-int main(int argc, char** argv) { return lutra::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return lutra::Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return lutra::ReportError(lutra::kProgram, lutra::Unavailable("not enough memory"));
+  }
+}

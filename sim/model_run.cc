@@ -7,6 +7,7 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
+#include "analysis/program_flags.h"
 #include "models/integer_bert.h"
 #include "models/synthetic.h"
 #include "sim/simulation.h"
@@ -17,7 +18,6 @@ namespace {
 constexpr int64_t kGibibyte = int64_t{1} << 30;
 constexpr int64_t kDefaultMemory = 4 * kGibibyte;
 constexpr int64_t kDefaultTape = 1 * kGibibyte;
-constexpr int64_t kMaxBatch = 1 << 16;
 
 // Six components of the shares, five packed operands, the owner's and the twin's copy, and the
 // model file itself.
@@ -55,62 +55,68 @@ double Accuracy(const std::vector<int>& predictions, const std::vector<int>& lab
 class Run {
  public:
   Run(const ModelJob& job, const ModelRunOptions& options)
-      : job_(job), options_(options), registry_(Registry::WithBuiltins()), pool_(options.threads) {}
+      : job_(job),
+        options_(options),
+        pool_(options.threads),
+        batch_(job.batch),
+        program_options_(WithBatch(options.program, job.batch)),
+        progress_(options.progress, stdout, job.examples.count(),
+                  StrCat(UnitOf(job.examples), "s")) {}
 
   StatusOr<ModelRunResult> Execute() {
-    if (options_.out.has_value()) LUTRA_RETURN_IF_ERROR(CheckRunDirectory(*options_.out));
     LUTRA_RETURN_IF_ERROR(Prepare());
     LUTRA_RETURN_IF_ERROR(RunSessions());
     if (options_.check || !job_.examples.labels.empty()) LUTRA_RETURN_IF_ERROR(RunExactTwin());
     Summarize();
-    if (options_.out.has_value()) {
-      LUTRA_RETURN_IF_ERROR(
-          WriteRunDirectory(*options_.out, result_.summary, built_->program, result_.ledger));
-    }
     return std::move(result_);
   }
 
  private:
   Status Prepare() {
-    const int64_t count = job_.examples.count();
-    LUTRA_ASSIGN_OR_RETURN(batch_, PlanBatch(registry_, job_.model.shape(), options_, count));
-    program_options_ = WithBatch(options_.program, batch_);
+    result_.registry = std::make_unique<const Registry>(Registry::WithBuiltins());
     LUTRA_ASSIGN_OR_RETURN(BuiltProgram built,
-                           BuildBertProgram(registry_, job_.model, program_options_));
-    built_ = std::make_unique<BuiltProgram>(std::move(built));
+                           BuildBertProgram(*result_.registry, job_.model, program_options_));
+    result_.built = std::make_unique<const BuiltProgram>(std::move(built));
     SimulationOptions simulation;
     simulation.seed = options_.seed;
     simulation.check = options_.check;
     simulation.listener = &result_.ledger;
-    LUTRA_ASSIGN_OR_RETURN(simulation_, Simulation::Make(*built_, pool_, std::move(simulation)));
+    simulation.on_level = [this](int level) { ShowLevel(level); };
+    LUTRA_ASSIGN_OR_RETURN(simulation_,
+                           Simulation::Make(*result_.built, pool_, std::move(simulation)));
     return absl::OkStatus();
   }
 
   Status RunSessions() {
     const int64_t count = job_.examples.count();
-    Progress progress(options_.progress, stdout, count, "examples");
-    progress.Show(0, "sharing the model");
+    progress_.Show(0, "sharing the model");
     SessionResult shared;
     {
       const NamedTensors model = BertModelInputs(job_.model, program_options_);
       LUTRA_ASSIGN_OR_RETURN(shared, simulation_->ShareModel(model));
     }
     Note(shared, "the model");
-    for (int64_t begin = 0; begin < count; begin += batch_) {
-      progress.Show(begin, StrCat("session ", begin / batch_ + 1));
-      const PhaseBytes before = begin == 0 ? PhaseBytes{} : BytesIn(result_.ledger);
+    for (begin_ = 0; begin_ < count; begin_ += batch_) {
+      progress_.Show(begin_, "dealing and preparing");
+      const PhaseBytes before = begin_ == 0 ? PhaseBytes{} : BytesIn(result_.ledger);
       const NamedTensors data = BertDataInputs(job_.model, program_options_,
-                                               BatchOf(job_.examples.inputs, begin, batch_));
+                                               BatchOf(job_.examples.inputs, begin_, batch_));
       LUTRA_ASSIGN_OR_RETURN(SessionResult session, simulation_->Run(data));
-      if (begin == 0) {
+      if (begin_ == 0) {
         session.seconds[static_cast<size_t>(Phase::kModel)] =
             shared.seconds[static_cast<size_t>(Phase::kModel)];
       }
-      Note(session, StrCat("session ", begin / batch_ + 1));
-      TakeOutputs(session, begin, std::min(batch_, count - begin), before);
-      progress.Show(std::min(begin + batch_, count), "online");
+      Note(session, StrCat("session ", begin_ / batch_ + 1));
+      TakeOutputs(session, std::min(batch_, count - begin_), before);
     }
+    progress_.Show(count, "done");
+    progress_.Clear();
     return absl::OkStatus();
+  }
+
+  void ShowLevel(int level) {
+    progress_.Show(begin_, StrCat("online, level ", level + 1, " of ",
+                                  result_.built->program.levels(Phase::kOnline)));
   }
 
   void Note(const SessionResult& session, std::string_view where) {
@@ -118,8 +124,8 @@ class Run {
     result_.disagreement = StrCat(where, ": ", session.disagreement);
   }
 
-  void TakeOutputs(const SessionResult& session, int64_t begin, int64_t count,
-                   const PhaseBytes& before) {
+  // Of the examples from begin_ on; results of padding are dropped.
+  void TakeOutputs(const SessionResult& session, int64_t count, const PhaseBytes& before) {
     const Tensor& logits = session.revealed.at("logits");
     const std::vector<int> predictions = Predictions(logits);
     const int64_t classes = job_.model.shape().classes();
@@ -130,7 +136,7 @@ class Run {
         output.logits.push_back(logits.SignedAt(i * classes + c));
       }
       if (!job_.examples.labels.empty()) {
-        output.label = job_.examples.labels[static_cast<size_t>(begin + i)];
+        output.label = job_.examples.labels[static_cast<size_t>(begin_ + i)];
       }
       result_.secure.push_back(predictions[static_cast<size_t>(i)]);
       result_.summary.outputs.push_back(std::move(output));
@@ -173,40 +179,58 @@ class Run {
 
   const ModelJob& job_;
   const ModelRunOptions& options_;
-  Registry registry_;
   ThreadPool pool_;
-  int64_t batch_ = 1;
-  BertProgramOptions program_options_;
-  std::unique_ptr<BuiltProgram> built_;
+  const int64_t batch_;
+  const BertProgramOptions program_options_;
+  Progress progress_;
+  int64_t begin_ = 0;  // of the session's examples
   std::unique_ptr<Simulation> simulation_;
   ModelRunResult result_;
 };
 
-}  // namespace
+// The batch of a job, or why this machine cannot run it.
+StatusOr<int64_t> PlanJob(const ModelRunOptions& options, const IntegerModelShape& shape,
+                          const Examples& examples) {
+  const Registry registry = Registry::WithBuiltins();
+  const StatusOr<int64_t> batch = PlanBatch(registry, shape, options, examples.count());
+  if (!batch.ok()) return Annotate(batch.status(), options.model);
+  return batch;
+}
 
-StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options) {
-  if (!IsSyntheticName(options.model)) {
-    LUTRA_ASSIGN_OR_RETURN(IntegerModel model, LoadIntegerModel(options.model));
-    LUTRA_ASSIGN_OR_RETURN(Examples examples,
-                           LoadExamples(options.model, model.shape(), options.input));
-    return ModelJob{std::move(model), std::move(examples)};
-  }
-  LUTRA_ASSIGN_OR_RETURN(const SyntheticShape shape, ParseSyntheticShape(options.model));
-  LUTRA_ASSIGN_OR_RETURN(IntegerModel model, MakeSyntheticModel(shape));
-  if (!options.input.has_value()) {
-    Examples examples = RandomExamples(model.shape(), options.batch.value_or(1), shape.seed);
-    return ModelJob{std::move(model), std::move(examples)};
-  }
+StatusOr<ModelJob> LoadFileJob(const ModelRunOptions& options) {
+  LUTRA_ASSIGN_OR_RETURN(IntegerModel model, LoadIntegerModel(options.model));
+  LUTRA_ASSIGN_OR_RETURN(Examples examples,
+                         LoadExamples(options.model, model.shape(), options.input));
+  LUTRA_ASSIGN_OR_RETURN(const int64_t batch, PlanJob(options, model.shape(), examples));
+  return ModelJob{std::move(model), std::move(examples), batch};
+}
+
+StatusOr<Examples> SyntheticExamples(const ModelRunOptions& options, const IntegerModelShape& shape,
+                                     uint64_t seed) {
+  if (!options.input.has_value()) return RandomExamples(shape, options.batch.value_or(1), seed);
   const TokenizerSource no_tokenizer = [&]() -> StatusOr<Tokenizer> {
     return InvalidArgument(options.input->string(), ": expected a safetensors file of cases for ",
                            options.model, ", which has no tokenizer, found text");
   };
-  LUTRA_ASSIGN_OR_RETURN(Examples examples,
-                         ReadExamples(*options.input, model.shape(), no_tokenizer));
-  return ModelJob{std::move(model), std::move(examples)};
+  return ReadExamples(*options.input, shape, no_tokenizer);
 }
 
-int64_t EstimateMemory(const Program& program, const IntegerModelShape&) {
+StatusOr<ModelJob> MakeSyntheticJob(const ModelRunOptions& options) {
+  LUTRA_ASSIGN_OR_RETURN(const SyntheticShape synthetic, ParseSyntheticShape(options.model));
+  const IntegerModelShape shape = ModelShapeOf(synthetic);
+  LUTRA_ASSIGN_OR_RETURN(Examples examples, SyntheticExamples(options, shape, synthetic.seed));
+  LUTRA_ASSIGN_OR_RETURN(const int64_t batch, PlanJob(options, shape, examples));
+  LUTRA_ASSIGN_OR_RETURN(IntegerModel model, MakeSyntheticModel(synthetic));
+  return ModelJob{std::move(model), std::move(examples), batch};
+}
+
+}  // namespace
+
+std::string_view UnitOf(const Examples& examples) {
+  return examples.texts.empty() ? "example" : "message";
+}
+
+int64_t EstimateMemory(const Program& program) {
   int64_t model = 0;
   int64_t values = 0;
   for (WireId wire = 0; wire < program.wires(); ++wire) {
@@ -223,7 +247,7 @@ StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& s
     LUTRA_ASSIGN_OR_RETURN(const Program program,
                            BuildBertShape(registry, shape, WithBatch(options.program, batch)));
     tape = TapeLayout(program).bytes();
-    return EstimateMemory(program, shape);
+    return EstimateMemory(program);
   };
   int64_t tape = 0;
   LUTRA_ASSIGN_OR_RETURN(const int64_t of_one, memory_of(1, tape));
@@ -231,7 +255,7 @@ StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& s
   LUTRA_ASSIGN_OR_RETURN(const int64_t of_two, memory_of(2, tape));
   const int64_t each = std::max<int64_t>(of_two - of_one, 1);
 
-  int64_t batch = std::min(options.batch.value_or(kMaxBatch), examples);
+  int64_t batch = std::min(options.batch.value_or(kMostBatch), examples);
   if (!options.batch.has_value()) {
     batch = std::min(batch, std::max<int64_t>(1, (kDefaultMemory - of_one) / each));
     batch = std::min(batch, std::max<int64_t>(1, kDefaultTape / std::max<int64_t>(tape_of_one, 1)));
@@ -249,6 +273,10 @@ StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& s
                                                        : "; no batch of this model fits");
   }
   return batch;
+}
+
+StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options) {
+  return IsSyntheticName(options.model) ? MakeSyntheticJob(options) : LoadFileJob(options);
 }
 
 StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options) {

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/run_directory.h"
@@ -14,7 +16,9 @@
 #include "models/bert_program.h"
 #include "models/inputs.h"
 #include "models/integer_model.h"
+#include "mpc/builder.h"
 #include "mpc/ledger.h"
+#include "mpc/protocol.h"
 #include "sim/progress.h"
 
 namespace lutra {
@@ -22,7 +26,6 @@ namespace lutra {
 struct ModelRunOptions {
   std::string model;  // a model file, or the name of a synthetic shape
   std::optional<std::filesystem::path> input;
-  std::optional<std::filesystem::path> out;
   std::optional<uint64_t> seed;
   std::optional<int64_t> batch;  // examples of one session
   int threads = 1;
@@ -32,18 +35,23 @@ struct ModelRunOptions {
   std::vector<std::string> command;  // argv, for the run directory
 };
 
-// A model with the examples that it is to be run on.
+// A model with the examples that it is to be run on, so many of them in a session.
 struct ModelJob {
   IntegerModel model;
   Examples examples;
+  int64_t batch = 1;
 };
 
-// Without an input: the texts beside the model file, or random examples for a synthetic shape.
+// What an example is called: "message" where there are texts, else "example"; the plural with an s.
+std::string_view UnitOf(const Examples& examples);
+
+// Without an input: the texts beside the model file, or random examples for a synthetic shape. What
+// this machine cannot hold is refused (see PlanBatch) before a synthetic model is made.
 StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options);
 
-// What a session of so many examples keeps in memory, all roles together, in bytes: tape, shares of
-// the model, values. A bound for planning, not a measurement; README.md states the formula.
-int64_t EstimateMemory(const Program& program, const IntegerModelShape& shape);
+// What a session of a program keeps in memory, all roles together, in bytes: tape, shares of the
+// model, values. A bound for planning, not a measurement.
+int64_t EstimateMemory(const Program& program);
 
 // The batch that is asked for, or else as many examples as keep the memory under 4 GiB and a tape
 // under 1 GiB, spread evenly over the sessions; at least one. An error names what a session takes
@@ -53,15 +61,15 @@ StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& s
 
 struct ModelRunResult {
   RunSummary summary;
-  std::vector<int> secure;   // predictions
-  std::vector<int> clear;    // of the exact twin; empty if it was not run
-  std::string disagreement;  // the first node that disagrees, or what else does
-  int64_t model_bytes = 0;
+  std::vector<int> secure;                    // predictions
+  std::vector<int> clear;                     // of the exact twin; empty if it was not run
+  std::string disagreement;                   // the first node that disagrees, or what else does
+  std::unique_ptr<const Registry> registry;   // of the program
+  std::unique_ptr<const BuiltProgram> built;  // what was run
   Ledger ledger;
 };
 
-// Runs all examples; writes the run directory if there is to be one. A disagreement is a result,
-// not an error.
+// Runs all examples. A disagreement is a result, not an error.
 StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options);
 
 }  // namespace lutra
