@@ -85,8 +85,8 @@ void PrintHead(const ModelJob& job, const ModelRunOptions& options) {
                Count(shape.heads, "head"), ", sequence ", shape.sequence, "\n"));
   Print(StrCat("Input     ", Count(job.examples.count(), UnitOf(job.examples)),
                job.examples.labels.empty() ? "" : " with labels", "\n"));
-  Print(StrCat("Roles     dealer, P0, P1, P2, model owner and data owner in this process, ",
-               Count(options.threads, "thread"), "\n\n"));
+  Print("Roles     dealer, P0, P1, P2, model owner and data owner, all in this process\n");
+  Print(StrCat("Threads   ", options.threads, "\n\n"));
   std::fflush(stdout);
 }
 
@@ -156,8 +156,9 @@ void PrintCosts(const ModelJob& job, const ModelRunResult& result) {
   }
   Print(StrCat("For each ", unit, ": ", each, ".\n"));
   Print(
-      "model: sharing the model, once. deal: the dealer's tapes; prepare: P0's products; both\n"
-      "before any input is known. online: from input to result. Rounds are those of a session.\n");
+      "The model is shared once. The dealer's tapes (deal) and P0's products (prepare)\n"
+      "come before any input is known; online is from input to result. Rounds are those\n"
+      "of one session.\n");
   Print("\n");
 }
 

@@ -352,7 +352,7 @@ TEST_CASE("A run prints plain text and leaves a run directory", "[sim][program]"
     }
     std::istringstream lines(ended.out);
     for (std::string line; std::getline(lines, line);) {
-      if (line.find('/') == std::string::npos) CHECK(line.size() <= 90);
+      if (line.find('/') == std::string::npos) CHECK(line.size() <= 80);
     }
     CHECK(Listing(folder.File("a/b/run")) == kRunFiles);
     CHECK(Listing(folder.File("a/b")) == std::set<std::string>{"run"});
