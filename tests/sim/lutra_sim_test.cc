@@ -25,6 +25,7 @@
 #include "models/inputs.h"
 #include "models/synthetic.h"
 #include "tests/models/random_model.h"
+#include "tests/support/sanitized.h"
 
 namespace lutra {
 namespace {
@@ -32,12 +33,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTiny = "synthetic:hidden=16,layers=1,heads=2,sequence=4,vocabulary=9";
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // shadow memory is no measure of the program's
-#else
-constexpr bool kSanitized = false;
-#endif
 
 std::string Content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -147,7 +142,7 @@ void CheckError(const Ended& ended, const std::vector<std::string>& words) {
 }
 
 void LimitMemory() {
-  if (kSanitized) return;
+  if (kSanitized) return;  // shadow memory is no measure of the program's
   const rlimit limit = {rlim_t{1} << 30, rlim_t{1} << 30};
   setrlimit(RLIMIT_AS, &limit);
 }
@@ -539,7 +534,7 @@ TEST_CASE("An interrupt at any time leaves a run directory whole or not at all",
   const auto start = std::chrono::steady_clock::now();
   REQUIRE(Run(TinyRun(folder.File("run"))).status == 0);
   const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - start;
-  constexpr int kTimes = 30;
+  constexpr int kTimes = kSanitized ? 6 : 30;
   for (int i = 0; i < kTimes; ++i) {
     fs::remove_all(folder.File("run"));
     Call call;

@@ -12,7 +12,8 @@
 #include "mpc/tape.h"
 #include "sim/simulation.h"
 #include "tests/models/random_model.h"
-#include "tests/support/run_program.h"
+#include "tests/support/sanitized.h"
+#include "tests/support/transcript.h"
 
 namespace lutra {
 namespace {
@@ -48,30 +49,33 @@ std::vector<std::vector<int64_t>> LogitsOf(const ModelRunResult& result) {
 }
 
 // The first messages of the shipped model, in a file of their own.
-std::string SomeMessages(const TemporaryFolder& folder, int count) {
+std::string SomeMessages(const TemporaryFolder& folder, int64_t count) {
   std::ifstream all(PretrainedFile("sms-spam-tiny.texts.tsv"));
   std::string some, line;
-  for (int i = 0; i < count && std::getline(all, line); ++i) some += line + "\n";
+  for (int64_t i = 0; i < count && std::getline(all, line); ++i) some += line + "\n";
   return folder.Write("some.tsv", some);
 }
 
 TEST_CASE("A batch that is not full is filled up, and its padding dropped", "[sim][model]") {
   const TemporaryFolder folder;
   ModelRunOptions options = Options(PretrainedFile("sms-spam-tiny.safetensors"));
-  options.input = SomeMessages(folder, 7);
+  // The last session has one of three.
+  const int64_t count = kSanitized ? 4 : 7;
+  const auto size = static_cast<size_t>(count);
+  options.input = SomeMessages(folder, count);
   options.batch = 3;
   const ModelJob job = Load(options);
   CHECK(job.batch == 3);
-  CHECK(job.examples.count() == 7);
+  CHECK(job.examples.count() == count);
   CHECK(UnitOf(job.examples) == "message");
   const ModelRunResult batched = RunJob(job, options);
   CHECK(batched.disagreement == "");
   CHECK(batched.summary.agrees_with_ideal == true);
-  REQUIRE(batched.summary.sessions.size() == 3);
+  REQUIRE(batched.summary.sessions.size() == (size + 2) / 3);
   CHECK(batched.summary.sessions[0].examples == 3);
-  CHECK(batched.summary.sessions[2].examples == 1);
-  CHECK(batched.summary.outputs.size() == 7);
-  CHECK(batched.secure.size() == 7);
+  CHECK(batched.summary.sessions.back().examples == 1);
+  CHECK(batched.summary.outputs.size() == size);
+  CHECK(batched.secure.size() == size);
   CHECK(batched.summary.accuracy.has_value());
 
   // Every session sends the same; the first also has the model.
@@ -82,7 +86,7 @@ TEST_CASE("A batch that is not full is filled up, and its padding dropped", "[si
   for (const Phase phase : {Phase::kDeal, Phase::kPrepare, Phase::kOnline}) {
     CHECK(bytes(0, phase) > 0);
     CHECK(bytes(1, phase) == bytes(0, phase));
-    CHECK(bytes(2, phase) == bytes(0, phase));
+    CHECK(sessions.back().bytes[static_cast<size_t>(phase)] == bytes(0, phase));
   }
   CHECK(bytes(0, Phase::kModel) > 0);
   CHECK(bytes(1, Phase::kModel) == 0);
@@ -90,11 +94,11 @@ TEST_CASE("A batch that is not full is filled up, and its padding dropped", "[si
   // One by one: the same up to the coins, which these messages' predictions withstand.
   options.batch = 1;
   const ModelRunResult single = RunJob(Load(options), options);
-  CHECK(single.summary.sessions.size() == 7);
+  CHECK(single.summary.sessions.size() == size);
   CHECK(single.clear == batched.clear);
-  int same = 0;
-  for (size_t i = 0; i < 7; ++i) same += single.secure[i] == batched.secure[i] ? 1 : 0;
-  CHECK(same >= 6);
+  int64_t same = 0;
+  for (size_t i = 0; i < size; ++i) same += single.secure[i] == batched.secure[i] ? 1 : 0;
+  CHECK(same >= count - 1);
   CHECK(single.summary.accuracy_ideal == batched.summary.accuracy_ideal);
 }
 
