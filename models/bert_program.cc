@@ -128,10 +128,9 @@ class BertBuilder {
 
   // ---- inputs ----
 
-  // Inputs of the model are named as the tensors of its file: "layers.0.attention.query.weight".
+  // Its path is the name of the tensor in the model's file: "layers.0.attention.query.weight".
   Value ModelInput(std::string_view name, Ring ring, const Shape& shape) {
-    const std::string full_name = StrCat(builder_.path(), ".", name);
-    return Input(builder_, full_name, Role::kModelOwner, ring, shape);
+    return Input(builder_, name, Role::kModelOwner, ring, shape);
   }
 
   // s*(W x) + b modulo 2^16, additive; W and b named by the scope.
@@ -345,11 +344,11 @@ class BertBuilder {
   }
 
   void Classify(Value narrow) {
-    const Value first =
-        Reshape(builder_, Slice(builder_, narrow, 1, 0, 1), Shape{options_.batch, shape_.hidden});
     Value pooled;
     {
       Builder::Scope scope(builder_, "pooler");
+      const Value first = Reshape(builder_, Slice(builder_, narrow, 1, 0, 1),
+                                  Shape{options_.batch, shape_.hidden});
       const TableId tanh =
           SignedTable("pooler.tanh", shape_.saturated_bits(), kAccumulator,
                       [this](int64_t code) { return At(model_->tanh_table(), Saturate(code)); });
@@ -496,11 +495,11 @@ NamedTensors BertDataInputs(const IntegerModel& model, const BertProgramOptions&
   if (shape.embedding == Embedding::kPatch) {
     Tensor pixels(kAccumulator, examples.shape());
     for (int64_t i = 0; i < examples.elements(); ++i) pixels.Set(i, examples.At(i));
-    inputs.insert_or_assign("pixels", std::move(pixels));
+    inputs.insert_or_assign("embedding.pixels", std::move(pixels));
   } else if (options.embedding == EmbeddingForm::kClient) {
-    inputs.insert_or_assign("embedded", Embedded(model, examples));
+    inputs.insert_or_assign("embedding.embedded", Embedded(model, examples));
   } else {
-    inputs.insert_or_assign("tokens",
+    inputs.insert_or_assign("embedding.tokens",
                             OneHot(Ring(shape.residual_bits), examples, shape.vocabulary));
   }
   return inputs;

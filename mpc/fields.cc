@@ -13,6 +13,8 @@ namespace {
 
 // Elements that are looked up at a time: their counters and blocks stay in the first cache.
 constexpr size_t kChunk = 512;
+// How many elements ahead a row of the tape is fetched into the cache: rows are far apart.
+constexpr size_t kAhead = 24;
 constexpr int64_t kExpandGrain = int64_t{1} << 16;
 
 uint64_t Count(int64_t size) { return static_cast<uint64_t>(size); }
@@ -84,14 +86,19 @@ void Fields::ReadTape(size_t index, int64_t begin, std::span<const uint32_t> row
   if (static_cast<size_t>(bits) == 8 * sizeof(Lane) && first_bit % 8 == 0) {
     const std::byte* words = tape_.data() + first_bit / 8;
     const size_t element_bytes = static_cast<size_t>(field.entries) * sizeof(Lane);
+    const auto word = [&](size_t i) { return words + i * element_bytes + rows[i] * sizeof(Lane); };
     for (size_t i = 0; i < rows.size(); ++i) {
-      std::memcpy(&out[i], words + i * element_bytes + rows[i] * sizeof(Lane), sizeof(Lane));
+      if (i + kAhead < rows.size()) __builtin_prefetch(word(i + kAhead));
+      std::memcpy(&out[i], word(i), sizeof(Lane));
     }
     return;
   }
+  const auto bit_of = [&](size_t i) {
+    return first_bit + static_cast<int64_t>(i) * element_bits + rows[i] * bits;
+  };
   for (size_t i = 0; i < rows.size(); ++i) {
-    const int64_t bit = first_bit + static_cast<int64_t>(i) * element_bits + rows[i] * bits;
-    out[i] = static_cast<Lane>(ReadBits(tape_, bit, bits));
+    if (i + kAhead < rows.size()) __builtin_prefetch(tape_.data() + bit_of(i + kAhead) / 8);
+    out[i] = static_cast<Lane>(ReadBits(tape_, bit_of(i), bits));
   }
 }
 

@@ -9,10 +9,10 @@ void Ledger::OnPart(const Node& node, Phase phase, int level, Role from, Role to
 }
 
 void Ledger::OnMessage(Phase phase, int level, Role from, Role to,
-                       std::span<const std::byte> payload) {
+                       std::span<const std::byte> payload, bool continues) {
   Traffic& traffic = traffic_[{phase, level, from, to}];
   traffic.bytes += static_cast<int64_t>(payload.size());
-  ++traffic.messages;
+  if (!continues) ++traffic.messages;
 }
 
 void Ledger::OnWork(const Node& node, Phase phase, Role role, double seconds) {

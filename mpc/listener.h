@@ -20,9 +20,10 @@ class Listener {
   // phase; dealing and preparing have no rounds: level 0.
   virtual void OnPart(const Node& node, Phase phase, int level, Role from, Role to,
                       int64_t bits) = 0;
-  // A whole message: each node's part rounded up to a byte. Chunks of a tape count as one message.
+  // A message, or the next chunk of it where it `continues` what was reported before, as a tape
+  // does that is dealt in windows. Each node's part is rounded up to a byte.
   virtual void OnMessage(Phase phase, int level, Role from, Role to,
-                         std::span<const std::byte> payload) = 0;
+                         std::span<const std::byte> payload, bool continues) = 0;
   // Local work of a role on a node; wall time, all threads together.
   virtual void OnWork(const Node& node, Phase phase, Role role, double seconds) = 0;
 };

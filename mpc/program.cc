@@ -186,6 +186,15 @@ StatusOr<Program> Program::Make(const Registry& registry, ProgramSpec spec) {
   return program;
 }
 
+// What owners put in and what they get out is found by name, so a name stands for one thing.
+Status Program::CheckName(const NodeSpec& spec, const std::vector<ValueType>& outputs) {
+  const bool revealed = !outputs.empty() && outputs[0].sharing == Sharing::kRevealed;
+  const StatusOr<std::string> name = spec.attributes.Text("name");
+  if (!name.ok() || (!revealed && !spec.inputs.empty())) return absl::OkStatus();
+  if ((revealed ? result_names_ : input_names_).insert(*name).second) return absl::OkStatus();
+  return InvalidArgument("attribute name: expected one that is not taken, found ", *name);
+}
+
 Status Program::AppendTable(Table table) {
   LUTRA_RETURN_IF_ERROR(
       Annotate(CheckTable(table), StrCat("table ", tables_.size(), " (", table.name, ")")));
@@ -224,6 +233,7 @@ Status Program::AppendNode(const Registry& registry, NodeSpec spec) {
       node.protocol->Check({node.spec, node.input_types, node.tables, deployment_});
   if (!signature.ok()) return Annotate(signature.status(), where);
   LUTRA_RETURN_IF_ERROR(Annotate(CheckOutputs(signature->outputs), where));
+  LUTRA_RETURN_IF_ERROR(Annotate(CheckName(node.spec, signature->outputs), where));
   LUTRA_RETURN_IF_ERROR(Annotate(CheckCorrelation(signature->correlation, field_bits_), where));
   node.output_types = std::move(signature->outputs);
   node.correlation = std::move(signature->correlation);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -180,6 +181,7 @@ class Program {
   Program() = default;
   Status AppendTable(Table table);
   Status AppendNode(const Registry& registry, NodeSpec spec);
+  Status CheckName(const NodeSpec& spec, const std::vector<ValueType>& outputs);
   void Seal();  // takes the digest
 
   Deployment deployment_ = Deployment::kFourProcess;
@@ -189,6 +191,8 @@ class Program {
   std::vector<NodeId> producers_;
   std::vector<int> ready_;  // per wire, the first level of its consumer's phase that may use it
   int64_t field_bits_ = 0;  // of all correlations
+  std::set<std::string> input_names_;
+  std::set<std::string> result_names_;
   Digest digest_{};
 };
 

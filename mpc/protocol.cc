@@ -23,6 +23,7 @@ Status NodeDescription::CheckSharing(size_t input, Sharing sharing) const {
 Tensor Protocol::ReadCoins(const Node&, const Share&, const Share&) const { return {}; }
 void Protocol::Deal(const DealView&) const {}
 void Protocol::PrepareModel(PartyView&) const {}
+bool Protocol::ReadsModelInput(const Node&, size_t) const { return true; }
 void Protocol::Prepare(PartyView&) const {}
 void Protocol::FinishPrepare(PartyView&) const {}
 void Protocol::Before(PartyView&) const {}

@@ -130,8 +130,10 @@ class Protocol {
 
   // Once per model, each party: what it can do with values of the model alone.
   virtual void PrepareModel(PartyView& view) const;
+  // Whether any face after PrepareModel still reads input i, a value of the model.
+  virtual bool ReadsModelInput(const Node& node, size_t input) const;
   // Offline, each party: work on masks that it knows, and at most one message per link. Sets the
-  // masks of outputs whose masks are known.
+  // masks of outputs whose masks are known. Uniform fields are there, derived ones from Before on.
   virtual void Prepare(PartyView& view) const;
   // Offline, each party: takes what the others sent in Prepare.
   virtual void FinishPrepare(PartyView& view) const;

@@ -4,22 +4,51 @@
 
 namespace lutra {
 
-TapeLayout::TapeLayout(const Program& program) {
+TapeLayout::TapeLayout(const Program& program, Levels levels) : levels_(levels) {
   size_t fields = 0;
   for (const Node& node : program.nodes()) {
     first_field_.push_back(fields);
     fields += node.correlation.size();
+    const bool inside = node.level >= levels.begin && node.level < levels.end;
     for (const Role party : {Role::kP1, Role::kP2}) {
       PartyLayout& layout = parties_[Index(party) - Index(Role::kP0)];
       int64_t bit = 8 * layout.bytes;
       for (const Field& field : node.correlation) {
         layout.first_bit.push_back(bit);
-        bit += DealtTo(party, field).size() * field.entries * field.ring.bits();
+        const int64_t bits = DealtTo(party, field).size() * field.entries * field.ring.bits();
+        if (inside) bit += bits;
+        layout.continues = layout.continues || (node.level < levels.begin && bits > 0);
       }
       layout.bits.push_back(bit - 8 * layout.bytes);
       layout.bytes = BitsToBytes(bit);
     }
   }
+}
+
+std::vector<TapeLayout> TapeLayout::Windows(const Program& program, int64_t max_bytes) {
+  const TapeLayout whole(program);
+  const int levels = program.levels(Phase::kOnline);
+  std::vector<int64_t> bytes(static_cast<size_t>(levels), 0);  // by level
+  for (const Node& node : program.nodes()) {
+    if (node.phase != Phase::kOnline) continue;
+    for (const Role party : {Role::kP1, Role::kP2}) {
+      bytes[static_cast<size_t>(node.level)] += BitsToBytes(whole.bits(party, node.id));
+    }
+  }
+  std::vector<TapeLayout> windows;
+  int begin = 0;
+  int64_t size = 0;
+  for (int level = 0; level < levels; ++level) {
+    const int64_t more = bytes[static_cast<size_t>(level)];
+    if (level > begin && size + more > max_bytes) {
+      windows.emplace_back(program, Levels{begin, level});
+      begin = level;
+      size = 0;
+    }
+    size += more;
+  }
+  windows.emplace_back(program, Levels{begin, levels});
+  return windows;
 }
 
 const TapeLayout::PartyLayout& TapeLayout::of(Role party) const {

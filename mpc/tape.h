@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "core/buffer.h"
@@ -16,7 +17,24 @@ namespace lutra {
 
 class TapeLayout {
  public:
-  explicit TapeLayout(const Program& program);
+  // Online levels [begin, end).
+  struct Levels {
+    int begin = 0;
+    int end = std::numeric_limits<int>::max();
+  };
+
+  // Of the whole tape, or of the window of it that these levels use: a tape may be dealt and used
+  // window by window, in memory for the largest.
+  explicit TapeLayout(const Program& program) : TapeLayout(program, Levels{}) {}
+  TapeLayout(const Program& program, Levels levels);
+
+  // Levels that follow each other, in windows of at most max_bytes where a single level is not
+  // larger; at least one window, which ends with the last level.
+  static std::vector<TapeLayout> Windows(const Program& program, int64_t max_bytes);
+
+  const Levels& levels() const { return levels_; }
+  // Whether something was sent to the party for earlier levels, in the same message.
+  bool continues(Role party) const { return of(party).continues; }
 
   // Bytes of the party's stream; 0 for roles other than P1 and P2.
   int64_t bytes(Role party) const { return of(party).bytes; }
@@ -31,11 +49,13 @@ class TapeLayout {
  private:
   struct PartyLayout {
     int64_t bytes = 0;
+    bool continues = false;
     std::vector<int64_t> first_bit;  // by field, over all nodes
     std::vector<int64_t> bits;       // by node
   };
   const PartyLayout& of(Role party) const;
 
+  Levels levels_;
   std::vector<size_t> first_field_;  // by node
   std::array<PartyLayout, 3> parties_;
 };

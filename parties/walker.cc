@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <optional>
+#include <utility>
 
 #include "mpc/protocols/input.h"
 
 namespace lutra {
 namespace {
+
+// In place of the last node that uses a value of the model.
+constexpr NodeId kForEver = std::numeric_limits<NodeId>::max();  // none uses it
+constexpr NodeId kRead = kForEver - 1;                           // every session does
 
 bool SendsOrReceives(const Node& node, Role role, Phase phase) {
   const Cost cost = node.protocol->ClosedForm(node);
@@ -18,10 +24,8 @@ bool SendsOrReceives(const Node& node, Role role, Phase phase) {
 
 }  // namespace
 
-Walker::Walker(const Program& program, const TapeLayout& layout, Role role, ThreadPool& pool,
-               Listener* listener)
+Walker::Walker(const Program& program, Role role, ThreadPool& pool, Listener* listener)
     : program_(program),
-      layout_(layout),
       role_(role),
       pool_(pool),
       listener_(listener),
@@ -51,6 +55,16 @@ void Walker::FindActiveNodes() {
 
 void Walker::FindLastUses() {
   last_use_.assign(program_.wires(), -1);
+  last_model_use_.assign(program_.wires(), kForEver);
+  for (const Node& node : program_.nodes()) {
+    if (node.phase == Phase::kModel) continue;
+    for (size_t i = 0; i < node.spec.inputs.size(); ++i) {
+      if (node.input_types[i].lifetime == Lifetime::kInference) continue;
+      NodeId& last = last_model_use_[node.spec.inputs[i]];
+      const bool read_later = node.protocol->ReadsModelInput(node, i);
+      last = read_later || last == kRead ? kRead : node.id;
+    }
+  }
   for (const Node& node : program_.nodes()) {
     if (!active_[node.id] || node.phase != Phase::kOnline) continue;
     // Nodes do not stand in the order of their levels.
@@ -96,20 +110,28 @@ void Walker::FinishModel() {
     if (!of_model) continue;
     OnNode(node, Phase::kModel,
            [](const Protocol& protocol, PartyView& view) { protocol.PrepareModel(view); });
+    // What nobody reads any more is freed at once: weights are the most of a model's memory.
+    for (const WireId wire : node.spec.inputs) {
+      if (last_model_use_[wire] == node.id) model_values_[wire] = {};
+    }
   }
 }
 
-Status Walker::StartSession(KeyRing keys, std::span<const std::byte> tape,
-                            const NamedTensors& owned) {
+Status Walker::StartSession(KeyRing keys, const NamedTensors& owned) {
   LUTRA_RETURN_IF_ERROR(CheckOwned(Lifetime::kInference, owned));
-  if (static_cast<int64_t>(tape.size()) != layout_.bytes(role_)) {
-    return InvalidArgument(Name(role_), ": tape: expected ", layout_.bytes(role_), " bytes, found ",
-                           tape.size());
-  }
   EndSession();
   session_keys_ = std::move(keys);
-  tape_ = tape;
   owned_ = &owned;
+  return absl::OkStatus();
+}
+
+Status Walker::SetTape(const TapeLayout& layout, std::span<const std::byte> tape) {
+  if (static_cast<int64_t>(tape.size()) != layout.bytes(role_)) {
+    return InvalidArgument(Name(role_), ": tape: expected ", layout.bytes(role_), " bytes, found ",
+                           tape.size());
+  }
+  layout_ = &layout;
+  tape_ = tape;
   return absl::OkStatus();
 }
 
@@ -117,6 +139,7 @@ void Walker::EndSession() {
   for (Share& share : session_values_) share = {};
   for (Kept& kept : session_kept_) kept = {};
   session_keys_ = {};
+  layout_ = nullptr;
   tape_ = {};
   owned_ = nullptr;
 }
@@ -140,7 +163,7 @@ void Walker::OnNode(const Node& node, Phase phase,
                     const std::function<void(const Protocol&, PartyView&)>& function) {
   const auto start = std::chrono::steady_clock::now();
   const KeyRing& keys = node.phase == Phase::kModel ? model_keys_ : session_keys_;
-  const Fields fields(node, role_, keys, &layout_, tape_, pool_);
+  const Fields fields(node, role_, keys, layout_, tape_, pool_);
   PartyView view{
       node,    role_, pool_, fields, {}, {}, model_kept_[node.id], session_kept_[node.id],
       outbox_, inbox_};
@@ -152,6 +175,7 @@ void Walker::OnNode(const Node& node, Phase phase,
     view.owned = &found->second;
   }
   function(*node.protocol, view);
+  CheckOutputs(node);
   const auto bits = outbox_.EndNode();
   inbox_.EndNode();
   if (listener_ == nullptr) return;
@@ -161,6 +185,19 @@ void Walker::OnNode(const Node& node, Phase phase,
     if (bits[Index(to)] == 0) continue;
     const int level = phase == Phase::kPrepare ? 0 : node.level;
     listener_->OnPart(node, phase, level, role_, to, bits[Index(to)]);
+  }
+}
+
+// Protocols may be anybody's: what does not have its type is an error here, not a crash elsewhere.
+void Walker::CheckOutputs(const Node& node) {
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    const ValueType& type = node.output_types[i];
+    for (const Tensor& part : value(node.outputs[i]).parts) {
+      if (part.empty() || (part.ring() == type.ring && part.shape() == type.shape)) continue;
+      fault_.Update(InvalidArgument(Name(role_), ": ", node.ToString(), ": output ", i,
+                                    ": expected ", type.ToString(), ", found Z_2^",
+                                    part.ring().bits(), " ", part.shape().ToString()));
+    }
   }
 }
 
@@ -194,6 +231,12 @@ Status Walker::After(Phase phase, int level, std::vector<std::pair<Role, Bytes>>
                              ": expected more bytes than were sent");
     }
   }
+  for (const Role to : kRoles) {
+    if (outbox_.Take(to).empty()) continue;
+    fault_.Update(InvalidArgument(Name(role_), ": ", Name(phase), " level ", level,
+                                  ": a node sent to ", Name(to), " after its round"));
+  }
+  LUTRA_RETURN_IF_ERROR(std::exchange(fault_, absl::OkStatus()));
   if (const std::optional<Role> sender = inbox_.unread(); sender.has_value()) {
     return InvalidArgument(Name(role_), ": ", Name(phase), " level ", level, ": message from ",
                            Name(*sender), ": expected fewer bytes than were sent");

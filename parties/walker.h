@@ -28,8 +28,7 @@ namespace lutra {
 class Walker {
  public:
   // All arguments outlive the walker; the listener may be null.
-  Walker(const Program& program, const TapeLayout& layout, Role role, ThreadPool& pool,
-         Listener* listener);
+  Walker(const Program& program, Role role, ThreadPool& pool, Listener* listener);
 
   // Errors when an input of this owner is missing or has another ring or shape; the inputs outlive
   // the phase.
@@ -37,9 +36,11 @@ class Walker {
   // Ends the model phase: what the role can do with the model's values alone is done.
   void FinishModel();
 
-  // A session on its own tape: keys of the tape, and the words that the dealer sent this role.
-  // Errors when an input does not fit, or the tape's length.
-  Status StartSession(KeyRing keys, std::span<const std::byte> tape, const NamedTensors& owned);
+  // A session on its own tape, of which these are the keys.
+  Status StartSession(KeyRing keys, const NamedTensors& owned);
+  // The words that the dealer sent this role for the levels of the layout, before the first of
+  // them; both outlive these levels. An error when the tape is not as long as the layout says.
+  Status SetTape(const TapeLayout& layout, std::span<const std::byte> tape);
   // Forgets everything of the session.
   void EndSession();
 
@@ -60,18 +61,21 @@ class Walker {
   void FindLastUses();
   Status CheckOwned(Lifetime lifetime, const NamedTensors& owned) const;
   Share& slot(WireId wire);
+  void CheckOutputs(const Node& node);
   // Calls function(view) with the view of a face, times it, and ends the node's parts.
   void OnNode(const Node& node, Phase phase,
               const std::function<void(const Protocol&, PartyView&)>& function);
 
   const Program& program_;
-  const TapeLayout& layout_;
+  const TapeLayout* layout_ = nullptr;
   Role role_;
   ThreadPool& pool_;
   Listener* listener_;
 
   std::vector<bool> active_;   // by node: whether this role runs it in its own phase
   std::vector<int> last_use_;  // by wire: the last online level that uses it
+  // By wire: the node after whose PrepareModel a value of the model is not needed any more.
+  std::vector<NodeId> last_model_use_;
   KeyRing model_keys_;
   KeyRing session_keys_;
   std::span<const std::byte> tape_;
@@ -80,6 +84,7 @@ class Walker {
   std::vector<Share> session_values_;  // by wire
   std::vector<Kept> model_kept_;       // by node
   std::vector<Kept> session_kept_;     // by node
+  Status fault_;                       // of a protocol in this round, reported by After
   Outbox outbox_;
   Inbox inbox_;
 };

@@ -13,6 +13,7 @@
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
 #include "analysis/program_flags.h"
+#include "core/buffer.h"
 #include "core/command_line.h"
 #include "core/status.h"
 #include "sim/excerpt.h"
@@ -218,6 +219,7 @@ int Main(int argc, char** argv) {
   // error of the write.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+  KeepFreedMemory();
   const StatusOr<Arguments> arguments = MakeCommandLine().Parse(ArgumentsOfMain(argc, argv));
   if (!arguments.ok()) return ReportError(kProgram, arguments.status());
   bool agrees = true;

@@ -20,8 +20,8 @@ struct RunProgramOptions {
 };
 
 struct ProgramRun {
-  NamedTensors revealed;  // what the data owner learnt
-  NamedTensors exact;     // the same of the exact twin
+  NamedTensors revealed;     // what the data owner learnt
+  NamedTensors exact;        // the same of the exact twin
   std::string disagreement;  // the first node that is not as its replayed twin; empty if none
   std::string miscount;  // the first node whose closed form is not what was counted; empty if none
   Ledger ledger;

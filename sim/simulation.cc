@@ -1,5 +1,6 @@
 #include "sim/simulation.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -62,6 +63,11 @@ Status CheckParts(Role role, const Share& share, size_t parts, const ValueType& 
 StatusOr<std::unique_ptr<Simulation>> Simulation::Make(const BuiltProgram& built, ThreadPool& pool,
                                                        SimulationOptions options) {
   auto simulation = std::unique_ptr<Simulation>(new Simulation(built, pool, std::move(options)));
+  for (TableId id = 0; id < built.tables.size(); ++id) {
+    if (!built.tables[id].empty()) continue;
+    return InvalidArgument("table ", id, " (", built.program.tables()[id].name,
+                           "): expected its contents, found none");
+  }
   if (simulation->options_.seed.has_value()) {
     simulation->keys_ = LongTermKeysFromSeed(*simulation->options_.seed);
   } else {
@@ -75,12 +81,13 @@ Simulation::Simulation(const BuiltProgram& built, ThreadPool& pool, SimulationOp
       tables_(built.tables),
       pool_(pool),
       options_(std::move(options)),
-      layout_(built.program),
+      windows_(TapeLayout::Windows(built.program, options_.tape_window_bytes)),
+      has_model_(std::none_of(built.program.nodes().begin(), built.program.nodes().end(),
+                              [](const Node& node) { return node.phase == Phase::kModel; })),
       twin_(built.program, built.tables, pool) {
   for (const Role role : kRoles) {
     if (role == Role::kDealer) continue;
-    walkers_[Index(role)] =
-        std::make_unique<Walker>(program_, layout_, role, pool_, options_.listener);
+    walkers_[Index(role)] = std::make_unique<Walker>(program_, role, pool_, options_.listener);
   }
 }
 
@@ -100,7 +107,8 @@ Status Simulation::Exchange(Phase phase, int level) {
     if (sender == nullptr) continue;
     for (auto& [to, message] : sender->Before(phase, level)) {
       if (options_.listener != nullptr) {
-        options_.listener->OnMessage(phase, level, sender->role(), to, message);
+        options_.listener->OnMessage(phase, level, sender->role(), to, message,
+                                     /*continues=*/false);
       }
       arrived[Index(to)].emplace_back(sender->role(), std::move(message));
     }
@@ -131,33 +139,34 @@ StatusOr<SessionResult> Simulation::ShareModel(const NamedTensors& model) {
   for (const std::unique_ptr<Walker>& walker : walkers_) {
     if (walker != nullptr) walker->FinishModel();
   }
+  has_model_ = true;
   return result;
 }
 
 StatusOr<SessionResult> Simulation::Run(const NamedTensors& data) {
+  if (!has_model_) return InvalidArgument("session: expected a model that is shared, found none");
   LUTRA_ASSIGN_OR_RETURN(const Identifier id, NextIdentifier("tape id"));
   const auto keys_of = [&](Role role) {
     return KeyRing::ForTape(keys_.For(role), program_.digest(), id);
   };
   SessionResult result;
   {
-    Stopwatch watch(SecondsOf(result, Phase::kDeal));
-    Deal(program_, layout_, tables_, keys_of(Role::kDealer), tape_, pool_, options_.listener);
-  }
-  {
     Stopwatch watch(SecondsOf(result, Phase::kPrepare));
     for (const std::unique_ptr<Walker>& walker : walkers_) {
       if (walker == nullptr) continue;
-      const Role role = walker->role();
-      const bool has_tape = role == Role::kP1 || role == Role::kP2;
-      const std::span<const std::byte> stream =
-          has_tape ? std::as_const(tape_).to(role).bytes() : std::span<const std::byte>();
-      LUTRA_RETURN_IF_ERROR(walker->StartSession(keys_of(role), stream, data));
+      LUTRA_RETURN_IF_ERROR(walker->StartSession(keys_of(walker->role()), data));
     }
     LUTRA_RETURN_IF_ERROR(Exchange(Phase::kPrepare, 0));
   }
-  Stopwatch watch(SecondsOf(result, Phase::kOnline));
+  const KeyRing dealer_keys = keys_of(Role::kDealer);
+  size_t window = 0;
   for (int level = 0; level < program_.levels(Phase::kOnline); ++level) {
+    if (level == windows_[window].levels().end) ++window;
+    if (level == windows_[window].levels().begin) {
+      Stopwatch watch(SecondsOf(result, Phase::kDeal));
+      LUTRA_RETURN_IF_ERROR(DealWindow(windows_[window], dealer_keys));
+    }
+    Stopwatch watch(SecondsOf(result, Phase::kOnline));
     LUTRA_RETURN_IF_ERROR(Exchange(Phase::kOnline, level));
     watch.Pause();
     Check(Phase::kOnline, level, data, result);
@@ -178,6 +187,14 @@ StatusOr<SessionResult> Simulation::Run(const NamedTensors& data) {
     if (walker != nullptr) walker->EndSession();
   }
   return result;
+}
+
+Status Simulation::DealWindow(const TapeLayout& window, const KeyRing& keys) {
+  Deal(program_, window, tables_, keys, tape_, pool_, options_.listener);
+  for (const Role party : {Role::kP1, Role::kP2}) {
+    LUTRA_RETURN_IF_ERROR(walker(party).SetTape(window, std::as_const(tape_).to(party).bytes()));
+  }
+  return absl::OkStatus();
 }
 
 StatusOr<Tensor> Simulation::Reconstruct(WireId wire) const {

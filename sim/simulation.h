@@ -27,6 +27,9 @@ struct SimulationOptions {
   std::optional<uint64_t> seed;
   // Compare every node's revealed value with the replayed twin.
   bool check = true;
+  // The tape is dealt and used window by window, of about this size where no single level takes
+  // more: memory that is used again and again is faster than memory that is touched once.
+  int64_t tape_window_bytes = int64_t{1} << 28;
   // Counts and watches; may be null; outlives the simulation.
   Listener* listener = nullptr;
   // Called in every online level, before values that are not used any more are freed, with that
@@ -54,7 +57,6 @@ class Simulation {
   // A session on a tape of its own: deal, prepare, online.
   StatusOr<SessionResult> Run(const NamedTensors& data);
 
-  const TapeLayout& layout() const { return layout_; }
   // What a role holds of a wire, while it is held.
   const Share& value(Role role, WireId wire) const { return walker(role).value(wire); }
   // The value that the shares of a wire add up to; an error if two roles hold different words of
@@ -65,6 +67,7 @@ class Simulation {
   Simulation(const BuiltProgram& built, ThreadPool& pool, SimulationOptions options);
   Walker& walker(Role role) { return *walkers_[Index(role)]; }
   const Walker& walker(Role role) const { return *walkers_[Index(role)]; }
+  Status DealWindow(const TapeLayout& window, const KeyRing& keys);
   // Every walker sends, every message arrives, every walker receives.
   Status Exchange(Phase phase, int level);
   void Check(Phase phase, int level, const NamedTensors& owned, SessionResult& result);
@@ -75,8 +78,9 @@ class Simulation {
   const TableContents& tables_;
   ThreadPool& pool_;
   SimulationOptions options_;
-  TapeLayout layout_;
+  std::vector<TapeLayout> windows_;
   LongTermKeys keys_;
+  bool has_model_;  // or needs none
   uint64_t identifiers_ = 0;
   Tape tape_;
   Twin twin_;

@@ -94,7 +94,7 @@ Value Input(Builder& builder, std::string_view name, Role owner, Ring ring, cons
   Builder::Scope scope(builder, name);
   return builder.AddOne(kInput, {},
                         Attributes()
-                            .SetText("name", name)
+                            .SetText("name", builder.path())
                             .SetText("owner", Name(owner))
                             .SetInteger("bits", ring.bits())
                             .SetList("shape", shape.sizes()));

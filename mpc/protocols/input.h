@@ -12,8 +12,8 @@ namespace lutra {
 
 inline constexpr std::string_view kInput = "input";
 
-// A value that an owner (model owner or data owner) shares, under a name by which the run is given
-// it: <x> over `ring`, masks known. The model owner's lives as long as the model.
+// A value that an owner (model owner or data owner) shares: <x> over `ring`, masks known. The run
+// is given it by its path, which is `name` in the scopes that are open. The model owner's lives as long as the model.
 Value Input(Builder& builder, std::string_view name, Role owner, Ring ring, const Shape& shape);
 
 // Whether the node brings in a value, of whom, and under which name.

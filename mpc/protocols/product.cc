@@ -112,6 +112,11 @@ class ProductProtocol : public Protocol {
     }
   }
 
+  // The second operand is kept in a form of its own.
+  bool ReadsModelInput(const Node& node, size_t input) const final {
+    return !IsMasked(node) || input == 0 || !HasModelOperand(node);
+  }
+
   void Prepare(PartyView& view) const final {
     if (!IsMasked(view.node) || !IsParty(view.role)) return;
     Tensor z = ZeroShare(view);

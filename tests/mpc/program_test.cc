@@ -89,8 +89,9 @@ TEST_CASE("Wrong nodes are errors that name them", "[mpc][program]") {
 TEST_CASE("Local operations refuse what does not fit", "[mpc][program]") {
   const auto error_of = [](const auto& describe) {
     Case given;
+    int count = 0;
     describe(given.builder, [&](int bits, const Shape& shape) {
-      return given.Random("x", Role::kDataOwner, Ring(bits), shape, 1);
+      return given.Random(StrCat("x", count++), Role::kDataOwner, Ring(bits), shape, 1);
     });
     const StatusOr<BuiltProgram> built = std::move(given.builder).Build();
     return built.ok() ? std::string("none") : OneLine(built.status());
@@ -183,7 +184,7 @@ TEST_CASE("What is too large is refused before anything is allocated", "[mpc][pr
   CHECK(one.ok());  // huge, but sizes do not overflow
   Builder many(registry);
   for (int i = 0; i < 1000; ++i) {
-    Input(many, "x", Role::kDataOwner, Ring(64), Shape{int64_t{1} << 40});
+    Input(many, StrCat("x", i), Role::kDataOwner, Ring(64), Shape{int64_t{1} << 40});
   }
   const StatusOr<BuiltProgram> built = std::move(many).Build();
   REQUIRE(!built.ok());

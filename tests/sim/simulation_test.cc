@@ -1,8 +1,10 @@
 // The simulation: determinism, fresh randomness, and that what is wrong does not go unnoticed.
 #include "sim/simulation.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
+#include <tuple>
 
 #include "mpc/protocols/local.h"
 #include "mpc/protocols/lookup.h"
@@ -220,7 +222,8 @@ TEST_CASE("Shares that do not fit together are found out", "[sim]") {
   for (const auto& [way, text] : std::vector<std::pair<Unequal::Way, std::string>>{
            {Unequal::Way::kUnequal, "different words of component 2"},
            {Unequal::Way::kNothing, "p1 holds Z_2^1 [0] of replicated Z_2^8 [4]"},
-           {Unequal::Way::kOtherRing, "p1 holds Z_2^3 [4]"}}) {
+           {Unequal::Way::kOtherRing,
+            "output 0: expected replicated Z_2^8 [4], found Z_2^3 [4]"}}) {
     Case given;
     REQUIRE(given.registry.Register(std::make_unique<Unequal>(way)).ok());
     const Value x = given.Random("x", Role::kDataOwner, Ring(8), Shape{4}, 1);
@@ -232,11 +235,70 @@ TEST_CASE("Shares that do not fit together are found out", "[sim]") {
     REQUIRE(simulation.ok());
     REQUIRE((*simulation)->ShareModel({}).ok());
     const StatusOr<SessionResult> session = (*simulation)->Run(given.data);
-    REQUIRE(session.ok());
-    CHECK(!session->agrees);
-    CHECK_THAT(session->disagreement,
-               Catch::StartsWith("node 1 (, unequal): ") && Catch::Contains(text));
+    const std::string found = session.ok() ? session->disagreement : OneLine(session.status());
+    CHECK_THAT(found, Catch::Contains("node 1 (, unequal): ") && Catch::Contains(text));
   }
+}
+
+TEST_CASE("A tape dealt in windows is the whole tape", "[sim]") {
+  const auto run = [](int64_t window_bytes) {
+    Case given;
+    const Value x = given.Random("x", Role::kDataOwner, Ring(4), Shape{9}, 1);
+    Value y = ToAdditive(given.builder, x);
+    for (int i = 0; i < 3; ++i) {
+      const Tensor contents = RandomTensor(Ring(4), Shape{1, 16}, static_cast<uint64_t>(i));
+      y = Lookup(given.builder, {y},
+                 given.builder.AddTable(StrCat("T", i), {4}, contents.Clone(), true));
+    }
+    Reveal(given.builder, "y", y);
+    const StatusOr<BuiltProgram> built = std::move(given.builder).Build();
+    REQUIRE(built.ok());
+    ThreadPool pool(1);
+    Watch watch;
+    SimulationOptions options;
+    options.seed = 1;
+    options.listener = &watch;
+    options.tape_window_bytes = window_bytes;
+    auto simulation = Simulation::Make(*built, pool, options);
+    REQUIRE(simulation.ok());
+    for (int session = 0; session < 2; ++session) {
+      const StatusOr<SessionResult> result = (*simulation)->Run(given.data);
+      REQUIRE(result.ok());
+      CHECK(result->disagreement == "");
+    }
+    // Online messages and tapes of a window take turns, so they are compared by link.
+    std::stable_sort(watch.transcript.messages.begin(), watch.transcript.messages.end(),
+                     [](const auto& a, const auto& b) {
+                       return std::tie(a.phase, a.from, a.to) < std::tie(b.phase, b.from, b.to);
+                     });
+    return std::make_pair(watch.transcript.messages, watch.ledger.traffic());
+  };
+  const auto whole = run(int64_t{1} << 30);
+  const auto windows = run(1);
+  CHECK(whole.first == windows.first);
+  CHECK(whole.second == windows.second);
+}
+
+TEST_CASE("A program that cannot run says so before it starts", "[sim]") {
+  Case given;
+  const Value w = given.Random("w", Role::kModelOwner, Ring(4), Shape{2}, 1);
+  Reveal(given.builder, "w", w);
+  StatusOr<BuiltProgram> built = std::move(given.builder).Build();
+  REQUIRE(built.ok());
+  ThreadPool pool(1);
+  const auto simulation = Simulation::Make(*built, pool, {});
+  REQUIRE(simulation.ok());
+  CHECK_THAT(OneLine((*simulation)->Run({}).status()),
+             Catch::Contains("expected a model that is shared"));
+
+  Case other;
+  const TableId table = other.builder.AddPrivateTable("T", {4}, 1, Ring(4));
+  Reveal(other.builder, "y",
+         Lookup(other.builder, {other.Random("x", Role::kDataOwner, Ring(4), Shape{2}, 1)}, table));
+  built = std::move(other.builder).Build();
+  REQUIRE(built.ok());
+  CHECK_THAT(OneLine(Simulation::Make(*built, pool, {}).status()),
+             Catch::Contains("table 0 (T): expected its contents"));
 }
 
 }  // namespace

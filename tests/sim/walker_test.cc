@@ -32,8 +32,7 @@ class Wires {
     dealt_.emplace(*built_, pool_, 1);
     for (const Role role : kRoles) {
       if (role == Role::kDealer) continue;
-      walkers_.push_back(
-          std::make_unique<Walker>(built_->program, dealt_->layout, role, pool_, nullptr));
+      walkers_.push_back(std::make_unique<Walker>(built_->program, role, pool_, nullptr));
     }
   }
 
@@ -56,6 +55,7 @@ class Wires {
     return absl::OkStatus();
   }
 
+  const TapeLayout& layout() const { return dealt_->layout; }
   std::span<const std::byte> tape(Role role) {
     const bool has = role == Role::kP1 || role == Role::kP2;
     return has ? std::as_const(dealt_->tape).to(role).bytes() : std::span<const std::byte>();
@@ -67,8 +67,8 @@ class Wires {
 
   Status Run(const Tamper& tamper) {
     for (const auto& walker : walkers_) {
-      LUTRA_RETURN_IF_ERROR(
-          walker->StartSession(keys(walker->role()), tape(walker->role()), given_.data));
+      LUTRA_RETURN_IF_ERROR(walker->StartSession(keys(walker->role()), given_.data));
+      LUTRA_RETURN_IF_ERROR(walker->SetTape(dealt_->layout, tape(walker->role())));
     }
     LUTRA_RETURN_IF_ERROR(Round(Phase::kPrepare, 0, tamper));
     for (int level = 0; level < built_->program.levels(Phase::kOnline); ++level) {
@@ -154,7 +154,7 @@ TEST_CASE("A message from a role that has nothing to say is an error", "[sim][wa
   Wires wires;
   REQUIRE(wires.ShareModel().ok());
   Walker& p1 = wires.of(Role::kP1);
-  REQUIRE(p1.StartSession(wires.keys(Role::kP1), wires.tape(Role::kP1), {}).ok());
+  REQUIRE(p1.StartSession(wires.keys(Role::kP1), {}).ok());
   p1.Before(Phase::kPrepare, 0);
   std::vector<std::pair<Role, Bytes>> messages;
   messages.emplace_back(Role::kModelOwner, Bytes(3));
@@ -171,18 +171,18 @@ TEST_CASE("A tape of another length is refused", "[sim][walker]") {
     const auto tape = wires.tape(role);
     CHECK(tape.size() == 5 * 16 * 6 / 8);
     for (const size_t size : {size_t{0}, tape.size() - 1}) {
-      const Status status = wires.of(role).StartSession(wires.keys(role), tape.first(size), {});
+      const Status status = wires.of(role).SetTape(wires.layout(), tape.first(size));
       CHECK_THAT(OneLine(status), Catch::Contains(StrCat(Name(role), ": tape: expected 60 bytes")));
     }
   }
-  CHECK(!wires.of(Role::kP0).StartSession(wires.keys(Role::kP0), wires.tape(Role::kP1), {}).ok());
+  CHECK(!wires.of(Role::kP0).SetTape(wires.layout(), wires.tape(Role::kP1)).ok());
 }
 
 TEST_CASE("An owner's input is checked before it is used", "[sim][walker]") {
   Wires wires;
   const KeyRing none;
   const auto start_data = [&](NamedTensors data) {
-    return OneLine(wires.of(Role::kDataOwner).StartSession(KeyRing(), {}, data));
+    return OneLine(wires.of(Role::kDataOwner).StartSession(KeyRing(), data));
   };
   CHECK(start_data({}) == "input x: missing");
   NamedTensors data;

@@ -39,7 +39,9 @@ struct Case {
   }
   Value Given(std::string_view name, Role owner, Tensor tensor) {
     const Value value = Input(builder, name, owner, tensor.ring(), tensor.shape());
-    owned(owner).insert_or_assign(std::string(name), std::move(tensor));
+    const std::string& scope = builder.path();
+    owned(owner).insert_or_assign(scope.empty() ? std::string(name) : StrCat(scope, ".", name),
+                                  std::move(tensor));
     return value;
   }
   NamedTensors& owned(Role owner) { return owner == Role::kModelOwner ? model : data; }
@@ -76,10 +78,10 @@ class Watch final : public Listener {
     ledger.OnPart(node, phase, level, from, to, bits);
     transcript.OnPart(node, phase, level, from, to, bits);
   }
-  void OnMessage(Phase phase, int level, Role from, Role to,
-                 std::span<const std::byte> payload) override {
-    ledger.OnMessage(phase, level, from, to, payload);
-    transcript.OnMessage(phase, level, from, to, payload);
+  void OnMessage(Phase phase, int level, Role from, Role to, std::span<const std::byte> payload,
+                 bool continues) override {
+    ledger.OnMessage(phase, level, from, to, payload, continues);
+    transcript.OnMessage(phase, level, from, to, payload, continues);
   }
   void OnWork(const Node& node, Phase phase, Role role, double seconds) override {
     ledger.OnWork(node, phase, role, seconds);

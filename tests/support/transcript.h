@@ -2,6 +2,7 @@
 #ifndef LUTRA_TESTS_SUPPORT_TRANSCRIPT_H_
 #define LUTRA_TESTS_SUPPORT_TRANSCRIPT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -33,9 +34,17 @@ class Transcript final : public Listener {
   void OnPart(const Node& node, Phase phase, int level, Role from, Role to, int64_t bits) override {
     parts.push_back({&node, phase, level, from, to, bits});
   }
-  void OnMessage(Phase phase, int level, Role from, Role to,
-                 std::span<const std::byte> payload) override {
-    messages.push_back({phase, level, from, to, {payload.begin(), payload.end()}});
+  void OnMessage(Phase phase, int level, Role from, Role to, std::span<const std::byte> payload,
+                 bool continues) override {
+    if (!continues) {
+      messages.push_back({phase, level, from, to, {payload.begin(), payload.end()}});
+      return;
+    }
+    // The latest message of this link: a later session's tape is not this one's.
+    const auto latest = std::find_if(messages.rbegin(), messages.rend(), [&](const Message& sent) {
+      return sent.phase == phase && sent.from == from && sent.to == to;
+    });
+    latest->payload.insert(latest->payload.end(), payload.begin(), payload.end());
   }
   void OnWork(const Node&, Phase, Role, double) override {}
 

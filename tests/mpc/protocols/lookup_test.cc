@@ -214,8 +214,9 @@ TEST_CASE("Lookups refuse what does not fit, naming the node", "[mpc][lookup]") 
     Builder::Scope scope(given.builder, "layer");
     std::vector<Value> inputs;
     for (const int bits : description.rings) {
-      inputs.push_back(ToAdditive(
-          given.builder, given.Random("x", Role::kDataOwner, Ring(bits), description.shape, 1)));
+      inputs.push_back(
+          ToAdditive(given.builder, given.Random(StrCat("x", inputs.size()), Role::kDataOwner,
+                                                 Ring(bits), description.shape, 1)));
     }
     std::vector<TableId> tables;
     for (const std::vector<int32_t>& bits : description.index_bits) {

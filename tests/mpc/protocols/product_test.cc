@@ -165,8 +165,9 @@ TEST_CASE("P0 walks as far as a replicated product needs it", "[mpc][product]") 
 TEST_CASE("Products refuse what does not fit, naming the node", "[mpc][product]") {
   const auto error_of = [](const auto& describe) {
     Case given;
+    int count = 0;
     describe(given.builder, [&](int bits, const Shape& shape) {
-      return given.Random("x", Role::kDataOwner, Ring(bits), shape, 1);
+      return given.Random(StrCat("x", count++), Role::kDataOwner, Ring(bits), shape, 1);
     });
     const StatusOr<BuiltProgram> built = std::move(given.builder).Build();
     return built.ok() ? std::string("none") : OneLine(built.status());
