@@ -4,7 +4,7 @@
 
 namespace lutra {
 
-TapeLayout::TapeLayout(const Program& program, Levels levels) : levels_(levels) {
+TapeLayout::TapeLayout(const Program& program, Levels levels) {
   size_t fields = 0;
   for (const Node& node : program.nodes()) {
     first_field_.push_back(fields);
@@ -25,7 +25,7 @@ TapeLayout::TapeLayout(const Program& program, Levels levels) : levels_(levels) 
   }
 }
 
-std::vector<TapeLayout> TapeLayout::Windows(const Program& program, int64_t max_bytes) {
+std::vector<TapeLayout::Window> TapeLayout::Windows(const Program& program, int64_t max_bytes) {
   const TapeLayout whole(program);
   const int levels = program.levels(Phase::kOnline);
   std::vector<int64_t> bytes(static_cast<size_t>(levels), 0);  // by level
@@ -35,19 +35,19 @@ std::vector<TapeLayout> TapeLayout::Windows(const Program& program, int64_t max_
       bytes[static_cast<size_t>(node.level)] += BitsToBytes(whole.bits(party, node.id));
     }
   }
-  std::vector<TapeLayout> windows;
+  std::vector<Window> windows;
   int begin = 0;
   int64_t size = 0;
   for (int level = 0; level < levels; ++level) {
     const int64_t more = bytes[static_cast<size_t>(level)];
     if (level > begin && size + more > max_bytes) {
-      windows.emplace_back(program, Levels{begin, level});
+      windows.push_back({{begin, level}, size});
       begin = level;
       size = 0;
     }
     size += more;
   }
-  windows.emplace_back(program, Levels{begin, levels});
+  windows.push_back({{begin, levels}, size});
   return windows;
 }
 

@@ -30,9 +30,12 @@ class TapeLayout {
 
   // Levels that follow each other, in windows of at most max_bytes where a single level is not
   // larger; at least one window, which ends with the last level.
-  static std::vector<TapeLayout> Windows(const Program& program, int64_t max_bytes);
+  struct Window {
+    Levels levels;
+    int64_t bytes;  // of both streams
+  };
+  static std::vector<Window> Windows(const Program& program, int64_t max_bytes);
 
-  const Levels& levels() const { return levels_; }
   // Whether something was sent to the party for earlier levels, in the same message.
   bool continues(Role party) const { return of(party).continues; }
 
@@ -55,7 +58,6 @@ class TapeLayout {
   };
   const PartyLayout& of(Role party) const;
 
-  Levels levels_;
   std::vector<size_t> first_field_;  // by node
   std::array<PartyLayout, 3> parties_;
 };

@@ -19,9 +19,9 @@ constexpr int64_t kGibibyte = int64_t{1} << 30;
 constexpr int64_t kDefaultMemory = 4 * kGibibyte;
 constexpr int64_t kDefaultTape = 1 * kGibibyte;
 
-// Six components of the shares, five packed operands, the owner's and the twin's copy, and the
-// model file itself.
-constexpr int64_t kCopiesOfModel = 14;
+// While a model is shared: six components, two messages, the owner's and the twin's copy. Then
+// five packed operands take the place of the components.
+constexpr int64_t kCopiesOfModel = 10;
 // What is alive of an inference's values at one time is far below all of them.
 constexpr int64_t kValueShare = 4;
 
@@ -238,41 +238,53 @@ int64_t EstimateMemory(const Program& program) {
     const int64_t bytes = type.shape.elements() * static_cast<int64_t>(type.ring.lane_bytes());
     (type.lifetime == Lifetime::kModel ? model : values) += bytes;
   }
-  return TapeLayout(program).bytes() + kCopiesOfModel * model + kValueShare * values;
+  int64_t window = 0;
+  for (const TapeLayout::Window& part :
+       TapeLayout::Windows(program, SimulationOptions().tape_window_bytes)) {
+    window = std::max(window, part.bytes);
+  }
+  return window + kCopiesOfModel * model + kValueShare * values;
 }
 
 StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& shape,
                             const ModelRunOptions& options, int64_t examples) {
-  const auto memory_of = [&](int64_t batch, int64_t& tape) -> StatusOr<int64_t> {
-    LUTRA_ASSIGN_OR_RETURN(const Program program,
-                           BuildBertShape(registry, shape, WithBatch(options.program, batch)));
-    tape = TapeLayout(program).bytes();
+  const auto program_of = [&](int64_t batch) {
+    return BuildBertShape(registry, shape, WithBatch(options.program, batch));
+  };
+  const auto memory_of = [&](int64_t batch) -> StatusOr<int64_t> {
+    LUTRA_ASSIGN_OR_RETURN(const Program program, program_of(batch));
     return EstimateMemory(program);
   };
-  int64_t tape = 0;
-  LUTRA_ASSIGN_OR_RETURN(const int64_t of_one, memory_of(1, tape));
-  const int64_t tape_of_one = tape;
-  LUTRA_ASSIGN_OR_RETURN(const int64_t of_two, memory_of(2, tape));
-  const int64_t each = std::max<int64_t>(of_two - of_one, 1);
-
+  // The largest batch up to `most` whose memory stays within the limit; 0 if there is none.
+  const auto largest_within = [&](int64_t limit, int64_t most) -> StatusOr<int64_t> {
+    int64_t fits = 0;
+    int64_t beyond = most + 1;
+    int64_t next = most;
+    while (fits + 1 < beyond) {
+      LUTRA_ASSIGN_OR_RETURN(const int64_t needed, memory_of(next));
+      (needed <= limit ? fits : beyond) = next;
+      next = fits + (beyond - fits) / 2;
+    }
+    return fits;
+  };
   int64_t batch = std::min(options.batch.value_or(kMostBatch), examples);
   if (!options.batch.has_value()) {
-    batch = std::min(batch, std::max<int64_t>(1, (kDefaultMemory - of_one) / each));
-    batch = std::min(batch, std::max<int64_t>(1, kDefaultTape / std::max<int64_t>(tape_of_one, 1)));
+    LUTRA_ASSIGN_OR_RETURN(const Program one, program_of(1));
+    const int64_t tape = std::max<int64_t>(TapeLayout(one).bytes(), 1);
+    batch = std::min(batch, std::max<int64_t>(1, kDefaultTape / tape));
+    LUTRA_ASSIGN_OR_RETURN(const int64_t fits, largest_within(kDefaultMemory, batch));
+    batch = std::max<int64_t>(1, fits);
     const int64_t sessions = (examples + batch - 1) / batch;
     batch = (examples + sessions - 1) / sessions;
   }
-  const int64_t needed = of_one + (batch - 1) * each;
+  LUTRA_ASSIGN_OR_RETURN(const int64_t needed, memory_of(batch));
   const int64_t available = ThisMachine().memory_bytes;
-  if (available > 0 && needed > available) {
-    const int64_t fits = (available - of_one) / each + 1;
-    return Unavailable("memory: a session of ", batch, batch == 1 ? " example" : " examples",
-                       " takes about ", HumanBytes(needed), ", this machine has ",
-                       HumanBytes(available),
-                       fits >= 1 && available > of_one ? StrCat("; --batch ", fits, " would fit")
-                                                       : "; no batch of this model fits");
-  }
-  return batch;
+  if (available == 0 || needed <= available) return batch;
+  LUTRA_ASSIGN_OR_RETURN(const int64_t fits, largest_within(available, batch - 1));
+  return Unavailable(
+      "memory: a session of ", batch, batch == 1 ? " example" : " examples", " takes about ",
+      HumanBytes(needed), ", this machine has ", HumanBytes(available),
+      fits > 0 ? StrCat("; --batch ", fits, " would fit") : "; no batch of this model fits");
 }
 
 StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options) {

@@ -161,10 +161,10 @@ StatusOr<SessionResult> Simulation::Run(const NamedTensors& data) {
   const KeyRing dealer_keys = keys_of(Role::kDealer);
   size_t window = 0;
   for (int level = 0; level < program_.levels(Phase::kOnline); ++level) {
-    if (level == windows_[window].levels().end) ++window;
-    if (level == windows_[window].levels().begin) {
+    if (level == windows_[window].levels.end) ++window;
+    if (level == windows_[window].levels.begin) {
       Stopwatch watch(SecondsOf(result, Phase::kDeal));
-      LUTRA_RETURN_IF_ERROR(DealWindow(windows_[window], dealer_keys));
+      LUTRA_RETURN_IF_ERROR(DealWindow(windows_[window].levels, dealer_keys));
     }
     Stopwatch watch(SecondsOf(result, Phase::kOnline));
     LUTRA_RETURN_IF_ERROR(Exchange(Phase::kOnline, level));
@@ -189,10 +189,11 @@ StatusOr<SessionResult> Simulation::Run(const NamedTensors& data) {
   return result;
 }
 
-Status Simulation::DealWindow(const TapeLayout& window, const KeyRing& keys) {
-  Deal(program_, window, tables_, keys, tape_, pool_, options_.listener);
+Status Simulation::DealWindow(TapeLayout::Levels levels, const KeyRing& keys) {
+  layout_.emplace(program_, levels);
+  Deal(program_, *layout_, tables_, keys, tape_, pool_, options_.listener);
   for (const Role party : {Role::kP1, Role::kP2}) {
-    LUTRA_RETURN_IF_ERROR(walker(party).SetTape(window, std::as_const(tape_).to(party).bytes()));
+    LUTRA_RETURN_IF_ERROR(walker(party).SetTape(*layout_, std::as_const(tape_).to(party).bytes()));
   }
   return absl::OkStatus();
 }

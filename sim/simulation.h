@@ -67,7 +67,7 @@ class Simulation {
   Simulation(const BuiltProgram& built, ThreadPool& pool, SimulationOptions options);
   Walker& walker(Role role) { return *walkers_[Index(role)]; }
   const Walker& walker(Role role) const { return *walkers_[Index(role)]; }
-  Status DealWindow(const TapeLayout& window, const KeyRing& keys);
+  Status DealWindow(TapeLayout::Levels levels, const KeyRing& keys);
   // Every walker sends, every message arrives, every walker receives.
   Status Exchange(Phase phase, int level);
   void Check(Phase phase, int level, const NamedTensors& owned, SessionResult& result);
@@ -78,7 +78,8 @@ class Simulation {
   const TableContents& tables_;
   ThreadPool& pool_;
   SimulationOptions options_;
-  std::vector<TapeLayout> windows_;
+  std::vector<TapeLayout::Window> windows_;
+  std::optional<TapeLayout> layout_;  // of the window in memory
   LongTermKeys keys_;
   bool has_model_;  // or needs none
   uint64_t identifiers_ = 0;
