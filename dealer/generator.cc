@@ -140,7 +140,8 @@ void Deal(const Program& program, const TapeLayout& layout, const TableContents&
   if (listener == nullptr) return;
   for (const Role party : {Role::kP1, Role::kP2}) {
     const std::span<const std::byte> stream = tape.to(party).bytes();
-    if (!stream.empty()) listener->OnMessage(Phase::kDeal, 0, Role::kDealer, party, stream, layout.continues(party));
+    if (!stream.empty())
+      listener->OnMessage(Phase::kDeal, 0, Role::kDealer, party, stream, layout.continues(party));
   }
 }
 

@@ -10,9 +10,9 @@
 
 namespace lutra {
 
-// Fills the tape of one execution, or the window of it that the layout is of. `tables` holds the contents of all tables of the program; `keys`
-// are the dealer's for this tape. The same keys give the same tape to the byte, whatever the number
-// of threads. The listener may be null.
+// Fills the tape of one execution, or the window of it that the layout is of. `tables` holds the
+// contents of all tables of the program; `keys` are the dealer's for this tape. The same keys give
+// the same tape to the byte, whatever the number of threads. The listener may be null.
 void Deal(const Program& program, const TapeLayout& layout, const TableContents& tables,
           const KeyRing& keys, Tape& tape, ThreadPool& pool, Listener* listener);
 

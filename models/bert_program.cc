@@ -347,8 +347,8 @@ class BertBuilder {
     Value pooled;
     {
       Builder::Scope scope(builder_, "pooler");
-      const Value first = Reshape(builder_, Slice(builder_, narrow, 1, 0, 1),
-                                  Shape{options_.batch, shape_.hidden});
+      const Value first =
+          Reshape(builder_, Slice(builder_, narrow, 1, 0, 1), Shape{options_.batch, shape_.hidden});
       const TableId tanh =
           SignedTable("pooler.tanh", shape_.saturated_bits(), kAccumulator,
                       [this](int64_t code) { return At(model_->tanh_table(), Saturate(code)); });

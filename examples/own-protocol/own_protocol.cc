@@ -1,10 +1,10 @@
 // A protocol of one's own, outside Lutra's tree: a primitive that squares with a dealt pair, and a
 // composite on top of it. docs/write-a-protocol.md of Lutra walks through this file.
 
-#include <core/arithmetic.h>
-#include <core/file.h>
 #include <analysis/cost.h>
 #include <analysis/graph.h>
+#include <core/arithmetic.h>
+#include <core/file.h>
 #include <mpc/builder.h>
 #include <mpc/protocol.h>
 #include <mpc/protocols/input.h>
@@ -125,11 +125,11 @@ Status Main() {
   const Tensor& y = run.revealed.at("y");
   std::printf("rows of x^4 + x sum to %d and %d\n", static_cast<int>(y.SignedAt(0)),
               static_cast<int>(y.SignedAt(1)));
-  std::printf("every node agrees with its twin; closed form equals ledger: %d rounds, %d bytes "
-              "dealt, %d bytes online\n",
-              built.program.rounds(Phase::kOnline),
-              static_cast<int>(run.ledger.bytes(Phase::kDeal)),
-              static_cast<int>(run.ledger.bytes(Phase::kOnline)));
+  std::printf(
+      "every node agrees with its twin; closed form equals ledger: %d rounds, %d bytes "
+      "dealt, %d bytes online\n",
+      built.program.rounds(Phase::kOnline), static_cast<int>(run.ledger.bytes(Phase::kDeal)),
+      static_cast<int>(run.ledger.bytes(Phase::kOnline)));
   LUTRA_ASSIGN_OR_RETURN(const std::string graph,
                          DetailedGraph("x^4 + x", ProgramCost(built.program), ""));
   LUTRA_ASSIGN_OR_RETURN(const std::string svg, RenderSvg(graph));

@@ -13,7 +13,8 @@ namespace lutra {
 inline constexpr std::string_view kInput = "input";
 
 // A value that an owner (model owner or data owner) shares: <x> over `ring`, masks known. The run
-// is given it by its path, which is `name` in the scopes that are open. The model owner's lives as long as the model.
+// is given it by its path, which is `name` in the scopes that are open. The model owner's lives as
+// long as the model.
 Value Input(Builder& builder, std::string_view name, Role owner, Ring ring, const Shape& shape);
 
 // Whether the node brings in a value, of whom, and under which name.
