@@ -13,9 +13,6 @@ namespace {
 struct FreeGraph {
   void operator()(Agraph_t* graph) const { agclose(graph); }
 };
-struct FreeContext {
-  void operator()(GVC_t* context) const { gvFreeContext(context); }
-};
 
 }  // namespace
 
@@ -24,17 +21,19 @@ StatusOr<std::string> RenderSvg(const std::string& graph) {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   agseterr(AGMAX);  // it would print to stderr by itself
-  const std::unique_ptr<GVC_t, FreeContext> context(gvContext());
+  // One context, never freed: the text plugin keeps a pointer into the last one that it was used
+  // with, and reads it when it is used again.
+  static GVC_t* const context = gvContext();
   if (context == nullptr) return Unavailable("Graphviz does not start");
   const std::unique_ptr<Agraph_t, FreeGraph> parsed(agmemread(graph.c_str()));
   if (parsed == nullptr) return InvalidArgument("Graphviz does not understand the graph");
-  if (gvLayout(context.get(), parsed.get(), "dot") != 0) {
+  if (gvLayout(context, parsed.get(), "dot") != 0) {
     return InvalidArgument("Graphviz finds no layout for the graph");
   }
   char* data = nullptr;
   unsigned int size = 0;
-  const int failed = gvRenderData(context.get(), parsed.get(), "svg", &data, &size);
-  gvFreeLayout(context.get(), parsed.get());
+  const int failed = gvRenderData(context, parsed.get(), "svg", &data, &size);
+  gvFreeLayout(context, parsed.get());
   if (failed != 0 || data == nullptr) {
     return Unavailable("Graphviz cannot write SVG: its core plugin is missing");
   }

@@ -94,7 +94,7 @@ void Fields::ReadTape(size_t index, int64_t begin, std::span<const uint32_t> row
     return;
   }
   const auto bit_of = [&](size_t i) {
-    return first_bit + static_cast<int64_t>(i) * element_bits + rows[i] * bits;
+    return first_bit + static_cast<int64_t>(i) * element_bits + int64_t{rows[i]} * bits;
   };
   for (size_t i = 0; i < rows.size(); ++i) {
     if (i + kAhead < rows.size()) __builtin_prefetch(tape_.data() + bit_of(i + kAhead) / 8);
