@@ -1,6 +1,5 @@
 #include "core/buffer.h"
 
-#include <malloc.h>
 #include <sys/mman.h>
 
 #include <new>
@@ -31,12 +30,6 @@ void Buffer::Resize(size_t size) {
     capacity_ = size;
   }
   size_ = size;
-}
-
-void KeepFreedMemory() {
-  constexpr int kLargest = 32 << 20;  // the most that the allocator takes for a threshold
-  ::mallopt(M_MMAP_THRESHOLD, kLargest);
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 }  // namespace lutra

@@ -28,10 +28,6 @@ class Buffer {
   size_t capacity_ = 0;
 };
 
-// Tells the allocator to keep what is freed instead of handing it back to the system, which would
-// clear every page again. For programs whose values come and go all the time.
-void KeepFreedMemory();
-
 }  // namespace lutra
 
 #endif  // LUTRA_CORE_BUFFER_H_

@@ -1,18 +1,17 @@
 #include "core/tensor.h"
 
 #include <cstring>
-#include <new>
 #include <utility>
 
-namespace lutra {
-namespace {
-constexpr std::align_val_t kAlignment{64};
-}  // namespace
+#include "core/memory.h"
 
-void Tensor::Free::operator()(std::byte* data) const { ::operator delete[](data, kAlignment); }
+namespace lutra {
+
+void Tensor::Free::operator()(std::byte* data) const { FreeBlock(data, bytes); }
 
 Tensor::Tensor(Ring ring, Shape shape) : ring_(ring), shape_(std::move(shape)) {
-  if (bytes() > 0) data_.reset(new (kAlignment) std::byte[bytes()]);
+  if (bytes() > 0)
+    data_ = std::unique_ptr<std::byte[], Free>(AllocateBlock(bytes()), Free{bytes()});
 }
 
 Tensor Tensor::Zeros(Ring ring, Shape shape) {

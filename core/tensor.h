@@ -65,6 +65,7 @@ class Tensor {
 
  private:
   struct Free {
+    size_t bytes;
     void operator()(std::byte* data) const;
   };
 

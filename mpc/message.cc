@@ -32,7 +32,11 @@ void Outbox::Send(Role to, const Tensor& tensor, ElementRange range) {
   const int64_t start = (static_cast<int64_t>(message.size()) - BitsToBytes(node_bits)) * 8;
   const int64_t first_bit = start + node_bits;
   node_bits += range.size() * bits;
-  message.resize(static_cast<size_t>(BitsToBytes(start + node_bits)));
+  const auto size = static_cast<size_t>(BitsToBytes(start + node_bits));
+  if (size > message.size()) {
+    message.resize(size);
+    message.back() = std::byte{0};  // packing leaves the bits beyond the last element as they are
+  }
   OverPacked(pool_, range.size(), first_bit, bits, [&](int64_t begin, int64_t end, int64_t bit) {
     WithLane(tensor.ring(), [&](auto lane) {
       using Lane = decltype(lane);

@@ -8,16 +8,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
+#include "core/memory.h"
 #include "core/tensor.h"
 #include "core/thread_pool.h"
 #include "mpc/correlation.h"
 #include "mpc/role.h"
 
 namespace lutra {
-
-using Bytes = std::vector<std::byte>;
 
 // The messages that a role writes in one round.
 class Outbox {
