@@ -235,7 +235,7 @@ void FillPanel(const PanelSource& source) {
   }
 }
 
-const char* Target() { return hwy::TargetName(HWY_TARGET); }
+int64_t Target() { return HWY_TARGET; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace lutra::matrix_product_internal
@@ -320,6 +320,16 @@ int64_t TaskRows(const Sizes& sizes, int64_t panels, int threads) {
   int64_t rows = kTaskRows;
   while (rows > 24 && sizes.batch * panels * CeilDivide(sizes.m, rows) < 2 * threads) rows /= 2;
   return rows;
+}
+
+// The targets that are both compiled and there. A better one has a lower bit.
+std::vector<int64_t> TargetBits() {
+  const int64_t used = HWY_DYNAMIC_DISPATCH(Target)();
+  std::vector<int64_t> bits;
+  int64_t rest = (HWY_SUPPORTED_TARGETS | HWY_STATIC_TARGET) & HWY_TARGETS;
+  for (; rest != 0; rest &= rest - 1) bits.push_back(rest & -rest);
+  hwy::GetChosenTarget().Update(used);  // asking what there is has chosen the best
+  return bits;
 }
 
 }  // namespace
@@ -433,7 +443,27 @@ void MatrixProductReference(const Tensor& x, const Tensor& y, Tensor& z, bool ac
   }
 }
 
-std::string_view SimdTarget() { return HWY_DYNAMIC_DISPATCH(internal::Target)(); }
+std::string_view SimdTarget() { return hwy::TargetName(HWY_DYNAMIC_DISPATCH(internal::Target)()); }
+
+std::vector<std::string_view> SimdTargets() {
+  std::vector<std::string_view> names;
+  for (const int64_t bit : internal::TargetBits()) names.emplace_back(hwy::TargetName(bit));
+  return names;
+}
+
+Status UseSimdTarget(std::string_view name) {
+  for (const int64_t bit : internal::TargetBits()) {
+    if (name != hwy::TargetName(bit)) continue;
+    hwy::GetChosenTarget().Update(bit);
+    return absl::OkStatus();
+  }
+  std::string names;
+  for (const std::string_view target : SimdTargets()) {
+    names += StrCat(names.empty() ? "" : ", ", target);
+  }
+  return InvalidArgument("SIMD target: expected one that this machine has (", names, "), found '",
+                         name, "'");
+}
 
 }  // namespace lutra
 

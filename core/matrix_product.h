@@ -4,8 +4,8 @@
 //   y  [n, K], shared by every leading index of x, or [..., n, K] with x's leading sizes
 //   z  [..., m, n]
 //
-// Vectorized for what the machine has (Highway, chosen at run time); results are exact, so they do
-// not depend on threads or target. Sizes may be 0; a product over K = 0 is zero.
+// Vectorized for what the machine has (Highway, chosen at run time, see SimdTargets); results are
+// exact, so they do not depend on threads or target. Sizes may be 0; a product over K = 0 is zero.
 #ifndef LUTRA_CORE_MATRIX_PRODUCT_H_
 #define LUTRA_CORE_MATRIX_PRODUCT_H_
 
@@ -15,6 +15,7 @@
 
 #include "core/ring.h"
 #include "core/shape.h"
+#include "core/status.h"
 #include "core/tensor.h"
 #include "core/thread_pool.h"
 
@@ -60,8 +61,14 @@ void MatrixProduct(const Tensor& x, const Tensor& y, Tensor& z, bool accumulate,
 // The same by three nested loops: what tests compare with.
 void MatrixProductReference(const Tensor& x, const Tensor& y, Tensor& z, bool accumulate);
 
-// The instruction set that the kernels use on this machine, such as "AVX2" or "AVX3" (AVX-512).
+// Instruction sets go by Highway's names, such as "AVX3" (AVX-512), "AVX2", "SSE4", "SCALAR" (none).
+// The one that the kernels use: at first the best that this machine has.
 std::string_view SimdTarget();
+// All that this machine has and the kernels are compiled for, best first; at least one.
+std::vector<std::string_view> SimdTargets();
+// From now on the kernels of the whole process use this one of SimdTargets(): to measure and to
+// test. Not while a product runs. Error: another name; nothing changes then.
+Status UseSimdTarget(std::string_view name);
 
 }  // namespace lutra
 

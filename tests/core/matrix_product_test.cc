@@ -2,6 +2,7 @@
 
 #include <hwy/targets.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "core/prg.h"
@@ -77,20 +78,44 @@ TEST_CASE("Products agree with the reference", "[core][matrix_product]") {
 
 TEST_CASE("Every instruction set of this machine agrees", "[core][matrix_product]") {
   ThreadPool pool(2);
-  for (const int64_t target : {HWY_AVX3, HWY_AVX2, HWY_SSE4, HWY_STATIC_TARGET}) {
-    if ((hwy::SupportedTargets() & target) == 0) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    CHECK(SimdTarget() == hwy::TargetName(target));
-    for (const int bits : {8, 11, 32, 64}) {
+  const std::vector<std::string_view> targets = SimdTargets();
+  for (const std::string_view target : targets) {
+    REQUIRE(UseSimdTarget(target).ok());
+    CHECK(SimdTarget() == target);
+    CHECK(SimdTargets() == targets);
+    for (int bits = 1; bits <= 64; bits += bits < 20 ? 1 : 11) {
       for (const Sizes& sizes : Cases()) {
         CAPTURE(bits, sizes.m, sizes.n, sizes.depth, SimdTarget());
         CHECK(Agrees(Ring(bits), sizes, true, pool));
       }
     }
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   }
+  REQUIRE(UseSimdTarget(targets.front()).ok());
+}
+
+TEST_CASE("Instruction sets are listed best first and chosen by name", "[core][matrix_product]") {
+  const std::vector<std::string_view> targets = SimdTargets();
+  REQUIRE(!targets.empty());
+  CHECK(SimdTarget() == targets.front());
+  CHECK(targets.back() == hwy::TargetName(HWY_STATIC_TARGET));
+  // What Highway says of the processor, and no better.
+  for (const int64_t target : {HWY_AVX3, HWY_AVX2, HWY_SSE4}) {
+    const bool listed =
+        std::find(targets.begin(), targets.end(), hwy::TargetName(target)) != targets.end();
+    CHECK(listed == ((hwy::SupportedTargets() & target) != 0));
+  }
+
+  REQUIRE(UseSimdTarget(targets.back()).ok());
+  for (const std::string_view name : {"", "AVX", "avx2", "AVX2 ", "Unknown"}) {
+    const Status status = UseSimdTarget(name);
+    CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+    for (const std::string_view target : targets) {
+      CHECK(OneLine(status).find(target) != std::string::npos);
+    }
+    CHECK(OneLine(status).find(StrCat("found '", name, "'")) != std::string::npos);
+    CHECK(SimdTarget() == targets.back());
+  }
+  REQUIRE(UseSimdTarget(targets.front()).ok());
 }
 
 TEST_CASE("A packed matrix knows what it holds, and moves", "[core][matrix_product]") {
