@@ -61,7 +61,7 @@ void MatrixProduct(const Tensor& x, const Tensor& y, Tensor& z, bool accumulate,
 // The same by three nested loops: what tests compare with.
 void MatrixProductReference(const Tensor& x, const Tensor& y, Tensor& z, bool accumulate);
 
-// Instruction sets go by Highway's names, such as "AVX3" (AVX-512), "AVX2", "SSE4", "SCALAR" (none).
+// Instruction sets have Highway's names: "AVX3" (AVX-512), "AVX2", "SSE4", "SCALAR" (none), ...
 // The one that the kernels use: at first the best that this machine has.
 std::string_view SimdTarget();
 // All that this machine has and the kernels are compiled for, best first; at least one.

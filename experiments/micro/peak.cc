@@ -58,11 +58,18 @@ int64_t Run(int64_t iterations, const T* columns, T* sums) {
   return iterations * kRows * kVectors * static_cast<int64_t>(lanes);
 }
 
-int64_t Run16(int64_t iterations, const uint16_t* columns, uint16_t* sums) {
-  return Run(iterations, columns, sums);
-}
-int64_t Run32(int64_t iterations, const uint32_t* columns, uint32_t* sums) {
-  return Run(iterations, columns, sums);
+// `columns` and `sums` have room for all targets.
+int64_t RunLanes(size_t lane_bytes, int64_t iterations, const uint64_t* columns, uint64_t* sums) {
+  switch (lane_bytes) {
+    case 2:
+      return Run(iterations, reinterpret_cast<const uint16_t*>(columns),
+                 reinterpret_cast<uint16_t*>(sums));
+    case 4:
+      return Run(iterations, reinterpret_cast<const uint32_t*>(columns),
+                 reinterpret_cast<uint32_t*>(sums));
+    default:
+      return Run(iterations, columns, sums);
+  }
 }
 
 }  // namespace HWY_NAMESPACE
@@ -73,19 +80,13 @@ HWY_AFTER_NAMESPACE();
 
 namespace lutra::micro {
 
-HWY_EXPORT(Run16);
-HWY_EXPORT(Run32);
+HWY_EXPORT(RunLanes);
 
-Peak RunPeak16(int64_t iterations) {
-  alignas(64) const std::array<uint16_t, 128> columns = {1, 2, 3};
-  alignas(64) std::array<uint16_t, 6 * 128> sums;
-  const int64_t products = HWY_DYNAMIC_DISPATCH(Run16)(iterations, columns.data(), sums.data());
-  return {products, sums[0]};
-}
-Peak RunPeak32(int64_t iterations) {
-  alignas(64) const std::array<uint32_t, 64> columns = {1, 2, 3};
-  alignas(64) std::array<uint32_t, 6 * 64> sums;
-  const int64_t products = HWY_DYNAMIC_DISPATCH(Run32)(iterations, columns.data(), sums.data());
+Peak RunPeak(size_t lane_bytes, int64_t iterations) {
+  alignas(64) const std::array<uint64_t, 32> columns = {1, 2, 3};
+  alignas(64) std::array<uint64_t, 6 * 32> sums = {};
+  const int64_t products =
+      HWY_DYNAMIC_DISPATCH(RunLanes)(lane_bytes, iterations, columns.data(), sums.data());
   return {products, sums[0]};
 }
 

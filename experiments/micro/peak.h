@@ -3,6 +3,7 @@
 #ifndef LUTRA_EXPERIMENTS_MICRO_PEAK_H_
 #define LUTRA_EXPERIMENTS_MICRO_PEAK_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace lutra::micro {
@@ -13,10 +14,9 @@ struct Peak {
   uint64_t value;
 };
 
-// The inner loop of the matrix product, over and over on the same vectors of 16-bit or 32-bit
-// lanes.
-Peak RunPeak16(int64_t iterations);
-Peak RunPeak32(int64_t iterations);
+// The inner loop of the matrix product, over and over on the same vectors of lanes of 2, 4 or 8
+// bytes, under the instruction set in use.
+Peak RunPeak(size_t lane_bytes, int64_t iterations);
 
 }  // namespace lutra::micro
 
