@@ -171,6 +171,9 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
   run["threads"] = summary.threads;
   run["seed"] = summary.seed.has_value() ? Json(*summary.seed) : Json("operating-system");
   run["batch"] = summary.batch;
+  run["memory"] = {{"limit_bytes", OrNull(summary.memory.limit)},
+                   {"estimate_bytes", OrNull(summary.memory.estimate)},
+                   {"tape_window_bytes", OrNull(summary.memory.tape_window)}};
   run["sessions"] = Json::array();
   for (const SessionSummary& session : summary.sessions) {
     run["sessions"].push_back(SessionJson(session));

@@ -52,6 +52,13 @@ struct OutputSummary {
   std::optional<int64_t> label;  // the right answer, where the input has it
 };
 
+// How the run was planned to use memory, in bytes.
+struct MemorySummary {
+  std::optional<int64_t> limit;  // that was asked for
+  std::optional<int64_t> estimate;
+  std::optional<int64_t> tape_window;  // dealt and used at a time, of both streams
+};
+
 struct RunSummary {
   std::vector<std::string> command;  // argv
   std::string model;                 // as it was given
@@ -61,6 +68,7 @@ struct RunSummary {
   int threads = 1;
   std::optional<uint64_t> seed;  // none: keys came from the operating system
   int64_t batch = 1;
+  MemorySummary memory;
   std::vector<SessionSummary> sessions;
   std::vector<OutputSummary> outputs;
   std::optional<bool> agrees_with_ideal;  // none: not checked

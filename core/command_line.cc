@@ -111,6 +111,24 @@ StatusOr<uint64_t> Arguments::Unsigned(std::string_view flag, uint64_t otherwise
                          std::numeric_limits<uint64_t>::max(), ", found ", Quote(value(flag)));
 }
 
+StatusOr<int64_t> Arguments::Bytes(std::string_view flag, int64_t otherwise) const {
+  if (!Has(flag)) return otherwise;
+  constexpr std::string_view kUnits = "KMGT";
+  constexpr uint64_t kMost = uint64_t{1} << 62;
+  std::string_view digits = value(flag);
+  int shift = 0;
+  if (const size_t unit = kUnits.find(digits.back()); unit != kUnits.npos) {
+    shift = 10 * (static_cast<int>(unit) + 1);
+    digits.remove_suffix(1);
+  }
+  uint64_t number = 0;
+  if (ParseNumber(digits, number) && number >= 1 && number <= kMost >> shift) {
+    return static_cast<int64_t>(number << shift);
+  }
+  return InvalidArgument("--", flag, ": expected a number of bytes such as 4G, 800M or 1000000, ",
+                         "found ", Quote(value(flag)));
+}
+
 StatusOr<std::string> Arguments::Choice(std::string_view flag, std::string_view otherwise,
                                         std::span<const std::string_view> choices) const {
   if (!Has(flag)) return std::string(otherwise);

@@ -34,6 +34,8 @@ class Arguments {
   StatusOr<int64_t> Integer(std::string_view flag, int64_t otherwise, int64_t low,
                             int64_t high) const;
   StatusOr<uint64_t> Unsigned(std::string_view flag, uint64_t otherwise) const;
+  // A number of bytes: digits, and K, M, G or T for powers of 1024; at least 1, at most 2^62.
+  StatusOr<int64_t> Bytes(std::string_view flag, int64_t otherwise) const;
   // One of the choices; `otherwise` need not be.
   StatusOr<std::string> Choice(std::string_view flag, std::string_view otherwise,
                                std::span<const std::string_view> choices) const;

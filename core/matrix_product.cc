@@ -457,12 +457,8 @@ Status UseSimdTarget(std::string_view name) {
     hwy::GetChosenTarget().Update(bit);
     return absl::OkStatus();
   }
-  std::string names;
-  for (const std::string_view target : SimdTargets()) {
-    names += StrCat(names.empty() ? "" : ", ", target);
-  }
-  return InvalidArgument("SIMD target: expected one that this machine has (", names, "), found '",
-                         name, "'");
+  return InvalidArgument("SIMD target: expected one that this machine has (",
+                         CommaSeparated(SimdTargets()), "), found '", name, "'");
 }
 
 }  // namespace lutra

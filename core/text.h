@@ -27,6 +27,14 @@ std::string StrCat(const T&... pieces) {
   return absl::StrCat(text_internal::ForAbsl(pieces)...);
 }
 
+// "a, b, c".
+template <class Range>
+std::string CommaSeparated(const Range& names) {
+  std::string text;
+  for (const auto& name : names) text += StrCat(text.empty() ? "" : ", ", name);
+  return text;
+}
+
 }  // namespace lutra
 
 #endif  // LUTRA_CORE_TEXT_H_

@@ -14,6 +14,7 @@
 #include "analysis/machine.h"
 #include "analysis/program_flags.h"
 #include "core/command_line.h"
+#include "core/matrix_product.h"
 #include "core/memory.h"
 #include "core/status.h"
 #include "sim/excerpt.h"
@@ -47,6 +48,12 @@ CommandLine MakeCommandLine() {
       .AddFlag("out", "DIR", "write a run directory (run.json, ledger.csv, levels.csv, work.csv)")
       .AddFlag("seed", "N", "a reproducible run; default: keys from the operating system")
       .AddFlag("threads", "N", "default: one for each core")
+      .AddFlag("memory-limit", "BYTES",
+               "refuse what takes more, and deal the tape in pieces that fit: 4G, 800M; default: "
+               "what the machine has")
+      .AddFlag("simd", "TARGET",
+               StrCat("the instruction set of the matrix kernels; this machine has ",
+                      CommaSeparated(SimdTargets())))
       .AddSwitch("no-check", "do not compare every node with the clear twin")
       .AddSwitch("quiet", "print errors only")
       .AddExample("lutra-sim models/pretrained/sms-spam-tiny.safetensors --out runs/sms")
@@ -66,6 +73,9 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
                          arguments.Integer("threads", ThisMachine().cores, 1, 1024));
   options.threads = static_cast<int>(threads);
   options.check = !arguments.Has("no-check");
+  if (arguments.Has("memory-limit")) {
+    LUTRA_ASSIGN_OR_RETURN(options.memory_limit, arguments.Bytes("memory-limit", 0));
+  }
   LUTRA_ASSIGN_OR_RETURN(options.program, ProgramOptions(arguments, /*batch=*/1));
   if (arguments.Has("batch")) options.batch = options.program.batch;
   if (!arguments.Has("quiet")) options.progress = Progress::StyleFor(stdout);
@@ -143,9 +153,9 @@ void PrintCosts(const ModelJob& job, const ModelRunResult& result) {
   }
   const auto sessions = static_cast<int64_t>(result.summary.sessions.size());
   const int64_t count = job.examples.count();
-  const int64_t padding = sessions * job.batch - count;
+  const int64_t padding = sessions * job.plan.batch - count;
   const std::string_view unit = UnitOf(job.examples);
-  Print(StrCat("Cost of ", Count(sessions, "session"), " of ", Count(job.batch, unit),
+  Print(StrCat("Cost of ", Count(sessions, "session"), " of ", Count(job.plan.batch, unit),
                padding > 0 ? StrCat(", ", padding, " of the last only to fill it up") : "", "\n"));
   const auto costs = PhaseCosts(result.ledger.traffic());
   Print(CostTable(costs, seconds));
@@ -174,7 +184,8 @@ void PrintResult(const ModelJob& job, const ModelRunOptions& options, const Mode
   if (options.check && result.disagreement.empty()) {
     Print("Check     every node of every session agrees with the clear twin\n");
   }
-  Print(StrCat("Memory    ", HumanBytes(PeakMemoryBytes()), " at most\n\n"));
+  Print(StrCat("Memory    ", HumanBytes(PeakMemoryBytes()), " at most (estimated ",
+               HumanBytes(job.plan.estimate), ")\n\n"));
   PrintCosts(job, result);
   Print(out.has_value() ? StrCat("Run directory: ", out->string(), "\n")
                         : "No run directory was asked for (--out DIR).\n");
@@ -192,6 +203,10 @@ StatusOr<bool> RunJob(const Arguments& arguments, std::vector<std::string> comma
                       Interrupts& interrupts) {
   LUTRA_ASSIGN_OR_RETURN(ModelRunOptions options, ReadOptions(arguments));
   options.command = std::move(command);
+  if (arguments.Has("simd")) {
+    LUTRA_ASSIGN_OR_RETURN(const std::string target, arguments.Choice("simd", "", SimdTargets()));
+    LUTRA_RETURN_IF_ERROR(UseSimdTarget(target));
+  }
   std::optional<std::filesystem::path> out;
   if (arguments.Has("out")) {
     out = arguments.Text("out", "");

@@ -15,16 +15,6 @@
 namespace lutra {
 namespace {
 
-constexpr int64_t kGibibyte = int64_t{1} << 30;
-constexpr int64_t kDefaultMemory = 4 * kGibibyte;
-constexpr int64_t kDefaultTape = 1 * kGibibyte;
-
-// While a model is shared: six components, two messages, the owner's and the twin's copy. Then
-// five packed operands take the place of the components.
-constexpr int64_t kCopiesOfModel = 10;
-// What is alive of an inference's values at one time is far below all of them.
-constexpr int64_t kValueShare = 4;
-
 BertProgramOptions WithBatch(BertProgramOptions options, int64_t batch) {
   options.batch = batch;
   return options;
@@ -58,8 +48,8 @@ class Run {
       : job_(job),
         options_(options),
         pool_(options.threads),
-        batch_(job.batch),
-        program_options_(WithBatch(options.program, job.batch)),
+        batch_(job.plan.batch),
+        program_options_(WithBatch(options.program, job.plan.batch)),
         progress_(options.progress, stdout, job.examples.count(),
                   StrCat(UnitOf(job.examples), "s")) {}
 
@@ -80,6 +70,7 @@ class Run {
     SimulationOptions simulation;
     simulation.seed = options_.seed;
     simulation.check = options_.check;
+    simulation.tape_window_bytes = job_.plan.tape_window_bytes;
     simulation.listener = &result_.ledger;
     simulation.on_level = [this](int level) { ShowLevel(level); };
     LUTRA_ASSIGN_OR_RETURN(simulation_,
@@ -170,6 +161,7 @@ class Run {
     summary.threads = options_.threads;
     summary.seed = options_.seed;
     summary.batch = batch_;
+    summary.memory = {options_.memory_limit, job_.plan.estimate, job_.plan.tape_window_bytes};
     if (options_.check) summary.agrees_with_ideal = result_.disagreement.empty();
     const std::vector<int>& labels = job_.examples.labels;
     if (labels.empty()) return;
@@ -188,21 +180,28 @@ class Run {
   ModelRunResult result_;
 };
 
-// The batch of a job, or why this machine cannot run it.
-StatusOr<int64_t> PlanJob(const ModelRunOptions& options, const IntegerModelShape& shape,
-                          const Examples& examples) {
+// How a job uses memory, or why this machine cannot run it.
+StatusOr<MemoryPlan> PlanJob(const ModelRunOptions& options, const IntegerModelShape& shape,
+                             int64_t examples) {
   const Registry registry = Registry::WithBuiltins();
-  const StatusOr<int64_t> batch = PlanBatch(registry, shape, options, examples.count());
-  if (!batch.ok()) return Annotate(batch.status(), options.model);
-  return batch;
+  MemoryRequest request;
+  request.program_of = [&](int64_t batch) {
+    return BuildBertShape(registry, shape, WithBatch(options.program, batch));
+  };
+  request.examples = examples;
+  request.batch = options.batch;
+  request.limit = options.memory_limit;
+  request.check = options.check;
+  return PlanMemory(request);
 }
 
 StatusOr<ModelJob> LoadFileJob(const ModelRunOptions& options) {
   LUTRA_ASSIGN_OR_RETURN(IntegerModel model, LoadIntegerModel(options.model));
   LUTRA_ASSIGN_OR_RETURN(Examples examples,
                          LoadExamples(options.model, model.shape(), options.input));
-  LUTRA_ASSIGN_OR_RETURN(const int64_t batch, PlanJob(options, model.shape(), examples));
-  return ModelJob{std::move(model), std::move(examples), batch};
+  const StatusOr<MemoryPlan> plan = PlanJob(options, model.shape(), examples.count());
+  if (!plan.ok()) return Annotate(plan.status(), options.model);
+  return ModelJob{std::move(model), std::move(examples), *plan};
 }
 
 StatusOr<Examples> SyntheticExamples(const ModelRunOptions& options, const IntegerModelShape& shape,
@@ -215,76 +214,39 @@ StatusOr<Examples> SyntheticExamples(const ModelRunOptions& options, const Integ
   return ReadExamples(*options.input, shape, no_tokenizer);
 }
 
+// Where no batch of a shape fits: the longest sequence, by powers of two, with which one example
+// would, as an addition to the error.
+std::string ShorterSequence(ModelRunOptions options, SyntheticShape shape) {
+  options.batch = 1;
+  if (PlanJob(options, ModelShapeOf(shape), 1).ok()) return "";
+  constexpr int64_t kShortest = 8;
+  for (int64_t sequence = 512; sequence >= kShortest; sequence /= 2) {
+    if (sequence >= shape.sequence) continue;
+    SyntheticShape shorter = shape;
+    shorter.sequence = sequence;
+    if (!PlanJob(options, ModelShapeOf(shorter), 1).ok()) continue;
+    return StrCat("; sequence=", sequence, " would fit");
+  }
+  return "";
+}
+
 StatusOr<ModelJob> MakeSyntheticJob(const ModelRunOptions& options) {
   LUTRA_ASSIGN_OR_RETURN(const SyntheticShape synthetic, ParseSyntheticShape(options.model));
   const IntegerModelShape shape = ModelShapeOf(synthetic);
   LUTRA_ASSIGN_OR_RETURN(Examples examples, SyntheticExamples(options, shape, synthetic.seed));
-  LUTRA_ASSIGN_OR_RETURN(const int64_t batch, PlanJob(options, shape, examples));
+  const StatusOr<MemoryPlan> plan = PlanJob(options, shape, examples.count());
+  if (!plan.ok()) {
+    return Unavailable(options.model, ": ", OneLine(plan.status()),
+                       ShorterSequence(options, synthetic));
+  }
   LUTRA_ASSIGN_OR_RETURN(IntegerModel model, MakeSyntheticModel(synthetic));
-  return ModelJob{std::move(model), std::move(examples), batch};
+  return ModelJob{std::move(model), std::move(examples), *plan};
 }
 
 }  // namespace
 
 std::string_view UnitOf(const Examples& examples) {
   return examples.texts.empty() ? "example" : "message";
-}
-
-int64_t EstimateMemory(const Program& program) {
-  int64_t model = 0;
-  int64_t values = 0;
-  for (WireId wire = 0; wire < program.wires(); ++wire) {
-    const ValueType& type = program.type(wire);
-    const int64_t bytes = type.shape.elements() * static_cast<int64_t>(type.ring.lane_bytes());
-    (type.lifetime == Lifetime::kModel ? model : values) += bytes;
-  }
-  int64_t window = 0;
-  for (const TapeLayout::Window& part :
-       TapeLayout::Windows(program, SimulationOptions().tape_window_bytes)) {
-    window = std::max(window, part.bytes);
-  }
-  return window + kCopiesOfModel * model + kValueShare * values;
-}
-
-StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& shape,
-                            const ModelRunOptions& options, int64_t examples) {
-  const auto program_of = [&](int64_t batch) {
-    return BuildBertShape(registry, shape, WithBatch(options.program, batch));
-  };
-  const auto memory_of = [&](int64_t batch) -> StatusOr<int64_t> {
-    LUTRA_ASSIGN_OR_RETURN(const Program program, program_of(batch));
-    return EstimateMemory(program);
-  };
-  // The largest batch up to `most` whose memory stays within the limit; 0 if there is none.
-  const auto largest_within = [&](int64_t limit, int64_t most) -> StatusOr<int64_t> {
-    int64_t fits = 0;
-    int64_t beyond = most + 1;
-    int64_t next = most;
-    while (fits + 1 < beyond) {
-      LUTRA_ASSIGN_OR_RETURN(const int64_t needed, memory_of(next));
-      (needed <= limit ? fits : beyond) = next;
-      next = fits + (beyond - fits) / 2;
-    }
-    return fits;
-  };
-  int64_t batch = std::min(options.batch.value_or(kMostBatch), examples);
-  if (!options.batch.has_value()) {
-    LUTRA_ASSIGN_OR_RETURN(const Program one, program_of(1));
-    const int64_t tape = std::max<int64_t>(TapeLayout(one).bytes(), 1);
-    batch = std::min(batch, std::max<int64_t>(1, kDefaultTape / tape));
-    LUTRA_ASSIGN_OR_RETURN(const int64_t fits, largest_within(kDefaultMemory, batch));
-    batch = std::max<int64_t>(1, fits);
-    const int64_t sessions = (examples + batch - 1) / batch;
-    batch = (examples + sessions - 1) / sessions;
-  }
-  LUTRA_ASSIGN_OR_RETURN(const int64_t needed, memory_of(batch));
-  const int64_t available = ThisMachine().memory_bytes;
-  if (available == 0 || needed <= available) return batch;
-  LUTRA_ASSIGN_OR_RETURN(const int64_t fits, largest_within(available, batch - 1));
-  return Unavailable(
-      "memory: a session of ", batch, batch == 1 ? " example" : " examples", " takes about ",
-      HumanBytes(needed), ", this machine has ", HumanBytes(available),
-      fits > 0 ? StrCat("; --batch ", fits, " would fit") : "; no batch of this model fits");
 }
 
 StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options) {

@@ -19,6 +19,7 @@
 #include "mpc/builder.h"
 #include "mpc/ledger.h"
 #include "mpc/protocol.h"
+#include "sim/memory_plan.h"
 #include "sim/progress.h"
 
 namespace lutra {
@@ -27,7 +28,8 @@ struct ModelRunOptions {
   std::string model;  // a model file, or the name of a synthetic shape
   std::optional<std::filesystem::path> input;
   std::optional<uint64_t> seed;
-  std::optional<int64_t> batch;  // examples of one session
+  std::optional<int64_t> batch;         // examples of one session
+  std::optional<int64_t> memory_limit;  // in bytes
   int threads = 1;
   bool check = true;
   BertProgramOptions program;  // its batch is set by the run
@@ -35,29 +37,19 @@ struct ModelRunOptions {
   std::vector<std::string> command;  // argv, for the run directory
 };
 
-// A model with the examples that it is to be run on, so many of them in a session.
+// A model with the examples that it is to be run on, and how memory is to be used.
 struct ModelJob {
   IntegerModel model;
   Examples examples;
-  int64_t batch = 1;
+  MemoryPlan plan;
 };
 
 // What an example is called: "message" where there are texts, else "example"; the plural with an s.
 std::string_view UnitOf(const Examples& examples);
 
 // Without an input: the texts beside the model file, or random examples for a synthetic shape. What
-// this machine cannot hold is refused (see PlanBatch) before a synthetic model is made.
+// this machine cannot hold is refused (see PlanMemory) before a synthetic model is made.
 StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options);
-
-// What a session of a program keeps in memory, all roles together, in bytes: tape, shares of the
-// model, values. A bound for planning, not a measurement.
-int64_t EstimateMemory(const Program& program);
-
-// The batch that is asked for, or else as many examples as keep the memory under 4 GiB and a tape
-// under 1 GiB, spread evenly over the sessions; at least one. An error names what a session takes
-// and what the machine has where that is not enough.
-StatusOr<int64_t> PlanBatch(const Registry& registry, const IntegerModelShape& shape,
-                            const ModelRunOptions& options, int64_t examples);
 
 struct ModelRunResult {
   RunSummary summary;

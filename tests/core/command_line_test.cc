@@ -104,6 +104,17 @@ TEST_CASE("Numbers and choices name what was expected and found", "[core][comman
         "--seed: expected a whole number from 0 to 18446744073709551615, "
         "found '18446744073709551616'");
   CHECK(!with_seed("-1").Unsigned("seed", 0).ok());
+  CHECK(*with_seed("1").Bytes("seed", 5) == 1);
+  CHECK(*with_seed("3K").Bytes("seed", 5) == 3072);
+  CHECK(*with_seed("4G").Bytes("seed", 5) == int64_t{4} << 30);
+  CHECK(*with_seed("4194304T").Bytes("seed", 5) == int64_t{1} << 62);
+  CHECK(*Parse({"m"})->Bytes("seed", 5) == 5);
+  for (const std::string text : {"0", "0G", "-1", "4g", "4GB", "G", "1.5G", "4194305T", "4 G"}) {
+    INFO(text);
+    CHECK(!with_seed(text).Bytes("seed", 5).ok());
+  }
+  CHECK(ErrorOf(with_seed("4X").Bytes("seed", 5)) ==
+        "--seed: expected a number of bytes such as 4G, 800M or 1000000, found '4X'");
   CHECK(ErrorOf(Parse({"m", "--tables=x"})->Choice("tables", "", {"private", "public", "none"})) ==
         "--tables: expected private, public or none, found 'x'");
 }

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -21,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/matrix_product.h"
 #include "core/version.h"
 #include "models/inputs.h"
 #include "models/synthetic.h"
@@ -164,6 +166,42 @@ TEST_CASE("lutra-sim explains itself", "[sim][program]") {
   CHECK(version.out.find(Version()) != std::string::npos);
 }
 
+TEST_CASE("A run takes no more memory than it estimated, nor than its limit", "[sim][program]") {
+  if (kSanitized) return;  // shadow memory is no measure of the program's
+  for (const std::string model :
+       {kTiny, "bert-tiny", "bert-tiny:hidden=512,layers=3,sequence=64"}) {
+    for (const std::string limit : {"", "500M"}) {
+      const TemporaryFolder folder;
+      std::vector<std::string> arguments = {model, "--out", folder.File("run"), "--quiet"};
+      if (!limit.empty()) arguments.push_back("--memory-limit=" + limit);
+      INFO(model << " " << limit);
+      const Ended ended = Run(arguments);
+      REQUIRE(ended.status == 0);
+      const auto run = nlohmann::json::parse(Content(folder.File("run/run.json")));
+      const int64_t estimate = run["memory"]["estimate_bytes"], peak = run["peak_memory_bytes"];
+      CHECK(peak <= estimate);
+      CHECK(run["memory"]["limit_bytes"].is_null() == limit.empty());
+      if (!limit.empty()) CHECK(estimate <= int64_t{500} << 20);
+    }
+  }
+}
+
+TEST_CASE("Every instruction set gives the same run", "[sim][program]") {
+  std::set<std::string> logits;
+  for (const std::string_view target : SimdTargets()) {
+    const TemporaryFolder folder;
+    const Ended ended = Run({kTiny, "--seed=3", "--quiet", "--out", folder.File("run"),
+                             "--simd=" + std::string(target)});
+    INFO(target << ": " << ended.err);
+    REQUIRE(ended.status == 0);
+    const auto run = nlohmann::json::parse(Content(folder.File("run/run.json")));
+    CHECK(run["simd"] == target);
+    CHECK(run["agrees_with_ideal"] == true);
+    logits.insert(run["outputs"].dump());
+  }
+  CHECK(logits.size() == 1);
+}
+
 TEST_CASE("A bad command line is one line of error", "[sim][program]") {
   struct Bad {
     std::vector<std::string> arguments;
@@ -185,6 +223,9 @@ TEST_CASE("A bad command line is one line of error", "[sim][program]") {
            {{kTiny, "--batch", "0"}, {"--batch", "0"}},
            {{kTiny, "--batch", "1.5"}, {"--batch", "1.5"}},
            {{kTiny, "--tables", "secret"}, {"--tables", "secret", "private", "public"}},
+           {{kTiny, "--memory-limit", "4X"}, {"--memory-limit", "4X"}},
+           {{kTiny, "--memory-limit", "50M"}, {"memory", "--memory-limit", "at least"}},
+           {{kTiny, "--simd", "AVX9"}, {"--simd", "AVX9"}},
            {{kTiny, "--lookup", "direct", "--deployment", "shared-dealer"},
             {"embedding.norm.variance", "P0"}},
            {{"bert-tiny:layers=x"}, {"layers", "x"}},

@@ -65,7 +65,7 @@ TEST_CASE("A batch that is not full is filled up, and its padding dropped", "[si
   options.input = SomeMessages(folder, count);
   options.batch = 3;
   const ModelJob job = Load(options);
-  CHECK(job.batch == 3);
+  CHECK(job.plan.batch == 3);
   CHECK(job.examples.count() == count);
   CHECK(UnitOf(job.examples) == "message");
   const ModelRunResult batched = RunJob(job, options);
@@ -200,49 +200,6 @@ TEST_CASE("Expected logits that are not the model's are a disagreement", "[sim][
   CHECK(wrong.summary.agrees_with_ideal == false);
 }
 
-TEST_CASE("The default batch keeps a session within its bounds", "[sim][model]") {
-  const Registry registry = Registry::WithBuiltins();
-  struct Plan {
-    const char* model;
-    int64_t examples;
-  };
-  for (const Plan& plan : std::vector<Plan>{{"bert-tiny", 1},
-                                            {"bert-tiny", 1000},
-                                            {"bert-tiny:sequence=32", 200},
-                                            {"synthetic:hidden=16,sequence=3", 100000},
-                                            {"bert-tiny:hidden=256,sequence=512,layers=4", 7}}) {
-    INFO(plan.model << ", " << plan.examples << " examples");
-    const StatusOr<SyntheticShape> synthetic = ParseSyntheticShape(plan.model);
-    REQUIRE(synthetic.ok());
-    const IntegerModelShape shape = ModelShapeOf(*synthetic);
-    const StatusOr<int64_t> batch = PlanBatch(registry, shape, {}, plan.examples);
-    INFO(OneLine(batch.status()));
-    REQUIRE(batch.ok());
-    CHECK(*batch >= 1);
-    CHECK(*batch <= plan.examples);
-    BertProgramOptions options;
-    options.batch = *batch;
-    const StatusOr<Program> program = BuildBertShape(registry, shape, options);
-    REQUIRE(program.ok());
-    if (*batch > 1) {
-      CHECK(TapeLayout(*program).bytes() <= kGibibyte);
-      CHECK(EstimateMemory(*program) <= 4 * kGibibyte);
-    }
-    // Spread evenly: no fewer sessions with one example less in each.
-    const int64_t sessions = (plan.examples + *batch - 1) / *batch;
-    CHECK((*batch == 1 || (plan.examples + *batch - 2) / (*batch - 1) > sessions));
-  }
-}
-
-TEST_CASE("A batch that is asked for is taken, as far as there are examples", "[sim][model]") {
-  const Registry registry = Registry::WithBuiltins();
-  const IntegerModelShape shape = ModelShapeOf(*ParseSyntheticShape(kTiny));
-  ModelRunOptions options;
-  options.batch = 50;
-  CHECK(*PlanBatch(registry, shape, options, 200) == 50);
-  CHECK(*PlanBatch(registry, shape, options, 20) == 20);
-}
-
 TEST_CASE("What the machine cannot hold is refused from its shape alone", "[sim][model]") {
   for (const char* model :
        {"synthetic:hidden=8192,layers=50", "synthetic:hidden=16384,layers=200,sequence=512"}) {
@@ -254,24 +211,6 @@ TEST_CASE("What the machine cannot hold is refused from its shape alone", "[sim]
     CHECK(message.starts_with(std::string(model) + ": memory: a session of 1 example takes"));
     CHECK(message.ends_with("no batch of this model fits"));
     CHECK(PeakMemoryBytes() - before < kGibibyte / 4);
-  }
-}
-
-TEST_CASE("A batch too many names one that fits", "[sim][model]") {
-  const Registry registry = Registry::WithBuiltins();
-  const IntegerModelShape shape = ModelShapeOf(*ParseSyntheticShape("bert-base"));
-  ModelRunOptions options;
-  options.batch = 2048;
-  const StatusOr<int64_t> batch = PlanBatch(registry, shape, options, 2048);
-  REQUIRE_FALSE(batch.ok());
-  const std::string message = OneLine(batch.status());
-  INFO(message);
-  const size_t hint = message.find("--batch ");
-  if (hint != std::string::npos) {
-    options.batch = std::stoll(message.substr(hint + 8));
-    CHECK(PlanBatch(registry, shape, options, 2048).ok());
-    ++*options.batch;
-    CHECK_FALSE(PlanBatch(registry, shape, options, 2048).ok());
   }
 }
 

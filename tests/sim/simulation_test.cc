@@ -83,8 +83,8 @@ TEST_CASE("Two sessions on the same inputs share no mask", "[sim]") {
     REQUIRE(once.size() == transcript.messages.size());
     for (size_t i = 0; i < once.size(); ++i) {
       // With fresh masks two bytes agree one time in 256; eight standard deviations are allowed.
-      const Bytes& a = once[i].payload;
-      const Bytes& b = transcript.messages[i].payload;
+      const std::vector<std::byte>& a = once[i].payload;
+      const std::vector<std::byte>& b = transcript.messages[i].payload;
       REQUIRE(a.size() == b.size());
       int64_t equal = 0;
       for (size_t byte = 0; byte < a.size(); ++byte) equal += a[byte] == b[byte] ? 1 : 0;
