@@ -11,6 +11,8 @@ build_packages=(
   libabsl-dev libcereal-dev libssl-dev libhwy-dev libxxhash-dev libicu-dev nlohmann-json3-dev
   libgraphviz-dev graphviz catch2 libbenchmark-dev
 )
+# What the tests of the release build need on top: the guard counts instructions.
+test_packages=(valgrind)
 # What `./run-tests --build clang` needs on top.
 clang_packages=(clang)
 

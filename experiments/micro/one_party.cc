@@ -80,7 +80,7 @@ void OneParty::Online(size_t index) {
   outbox_.EndNode();
   const Bytes sent = outbox_.Take(Role::kP2);
   inbox_.Deliver(Role::kP2, received_[index]);
-  node.protocol->After(view);
+  if (node.has_round) node.protocol->After(view);
   inbox_.EndNode();
   LUTRA_CHECK(!inbox_.overrun().has_value() && !inbox_.unread().has_value());
   LUTRA_CHECK(!outputs[0].parts[0].empty() || !outputs[0].parts[1].empty());
