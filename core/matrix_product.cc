@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <type_traits>
 
 #ifndef LUTRA_CORE_MATRIX_PRODUCT_ONCE_
 #define LUTRA_CORE_MATRIX_PRODUCT_ONCE_
@@ -64,31 +65,34 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Vectors in a row of a tile: with kTileRows of them, sums fill the registers but for a few.
+// Vectors in a row of a tile: with so many rows that the sums fill the registers but for a few.
 constexpr int kTileVectors = HWY_MAX_BYTES >= 64 ? 4 : 2;
-constexpr int kTileRows = 6;
+constexpr int kTileSums = 6 * kTileVectors;
 
 // sums[r][c] += sum over k of x[r][k] * panel[k][c], for kRows rows and kVectors vectors of
-// columns. Both loops over registers are unrolled, so that the sums stay in registers.
+// columns; = instead of += if `first`. Both loops over registers are
+// unrolled, so that the sums stay in registers.
 template <class T, int kRows, int kVectors>
 void Tile(const T* HWY_RESTRICT x, int64_t x_stride, const T* HWY_RESTRICT panel, int64_t depth,
-          T* HWY_RESTRICT sums) {
+          bool first, T* HWY_RESTRICT sums, int64_t sums_stride) {
   constexpr int64_t kColumns = kPanelBytes / static_cast<int64_t>(sizeof(T));
   const hn::ScalableTag<T> tag;
   using Vector = hn::Vec<decltype(tag)>;
   constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
 
   Vector sum[kRows][kVectors];
-  HWY_UNROLL(8)
+  HWY_UNROLL(12)
   for (int r = 0; r < kRows; ++r) {
     HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Load(tag, sums + r * kColumns + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) {
+      sum[r][v] = first ? hn::Zero(tag) : hn::LoadU(tag, sums + r * sums_stride + v * kLanes);
+    }
   }
   for (int64_t k = 0; k < depth; ++k) {
     Vector column[kVectors];
     HWY_UNROLL(8)
     for (int v = 0; v < kVectors; ++v) column[v] = hn::Load(tag, panel + v * kLanes);
-    HWY_UNROLL(8)
+    HWY_UNROLL(12)
     for (int r = 0; r < kRows; ++r) {
       const Vector factor = hn::Set(tag, x[r * x_stride + k]);
       HWY_UNROLL(8)
@@ -98,27 +102,47 @@ void Tile(const T* HWY_RESTRICT x, int64_t x_stride, const T* HWY_RESTRICT panel
     }
     panel += kColumns;
   }
-  HWY_UNROLL(8)
+  HWY_UNROLL(12)
   for (int r = 0; r < kRows; ++r) {
     HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) hn::Store(sum[r][v], tag, sums + r * kColumns + v * kLanes);
+    for (int v = 0; v < kVectors; ++v)
+      hn::StoreU(sum[r][v], tag, sums + r * sums_stride + v * kLanes);
   }
 }
 
 // All rows of a block against kVectors vectors of columns and one step of the depth.
 template <class T, int kVectors>
-void TileRows(const T* x, int64_t x_stride, const T* panel, int64_t depth, int64_t rows, T* sums) {
-  constexpr int64_t kColumns = kPanelBytes / static_cast<int64_t>(sizeof(T));
+void TileRows(const T* x, int64_t x_stride, const T* panel, int64_t depth, int64_t rows, bool first,
+              T* sums, int64_t sums_stride) {
   int64_t row = 0;
-  for (; row + kTileRows <= rows; row += kTileRows) {
-    Tile<T, kTileRows, kVectors>(x + row * x_stride, x_stride, panel, depth, sums + row * kColumns);
-  }
-  for (; row + 2 <= rows; row += 2) {
-    Tile<T, 2, kVectors>(x + row * x_stride, x_stride, panel, depth, sums + row * kColumns);
-  }
-  if (row < rows) {
-    Tile<T, 1, kVectors>(x + row * x_stride, x_stride, panel, depth, sums + row * kColumns);
-  }
+  const auto tiles = [&]<int kRows>(std::integral_constant<int, kRows>) {
+    for (; row + kRows <= rows; row += kRows) {
+      Tile<T, kRows, kVectors>(x + row * x_stride, x_stride, panel, depth, first,
+                               sums + row * sums_stride, sums_stride);
+    }
+  };
+  tiles(std::integral_constant<int, std::min(12, kTileSums / kVectors)>());
+  tiles(std::integral_constant<int, 4>());
+  tiles(std::integral_constant<int, 2>());
+  tiles(std::integral_constant<int, 1>());
+}
+
+// All columns of a block in one step of the depth: in tiles as wide as the registers allow, and
+// what is left of them in narrower and taller ones.
+template <class T>
+void TileColumns(const T* x, int64_t x_stride, const T* panel, int64_t depth, int64_t rows,
+                 int64_t columns, bool first, T* sums, int64_t sums_stride) {
+  constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
+  int64_t column = 0;
+  const auto tiles = [&]<int kVectors>(std::integral_constant<int, kVectors>) {
+    for (; column + (kVectors - 1) * kLanes < columns; column += kVectors * kLanes) {
+      TileRows<T, kVectors>(x, x_stride, panel + column, depth, rows, first, sums + column,
+                            sums_stride);
+    }
+  };
+  tiles(std::integral_constant<int, kTileVectors>());
+  tiles(std::integral_constant<int, 2>());
+  tiles(std::integral_constant<int, 1>());
 }
 
 template <class T, class Z>
@@ -135,24 +159,30 @@ template <class T, class Z>
 void ComputeLanes(const Block& block) {
   constexpr int64_t kColumns = kPanelBytes / static_cast<int64_t>(sizeof(T));
   constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<T>()));
-  constexpr int64_t kTileColumns = kTileVectors * kLanes;
-  alignas(64) T sums[kTaskRows * kColumns];
-  std::fill_n(sums, block.rows * kColumns, T{0});
+  alignas(64) T buffer[kTaskRows * kColumns];
+  Z* z = reinterpret_cast<Z*>(block.z);
+  // In one step, sums need no buffer where whole vectors of them are what is wanted.
+  bool in_place = false;
+  T* sums = buffer;
+  if constexpr (std::is_same_v<T, Z>) {
+    in_place = block.depth <= kDepthStep && block.columns % kLanes == 0 &&
+               static_cast<T>(block.mask) == static_cast<T>(~T{0});
+    if (in_place) sums = z;
+  }
+  const int64_t sums_stride = in_place ? block.z_stride : kColumns;
+  const bool adds = in_place && block.accumulate;
+  if (block.depth == 0 && !adds) {
+    for (int64_t row = 0; row < block.rows; ++row) {
+      std::fill_n(sums + row * sums_stride, block.columns, T{0});
+    }
+  }
   const T* x = reinterpret_cast<const T*>(block.x);
   const T* panel = reinterpret_cast<const T*>(block.panel);
   for (int64_t k = 0; k < block.depth; k += kDepthStep) {
-    const int64_t depth = std::min(kDepthStep, block.depth - k);
-    const T* step = panel + k * kColumns;
-    int64_t column = 0;
-    for (; column + kTileColumns - kLanes < block.columns; column += kTileColumns) {
-      TileRows<T, kTileVectors>(x + k, block.x_stride, step + column, depth, block.rows,
-                                sums + column);
-    }
-    for (; column < block.columns; column += kLanes) {
-      TileRows<T, 1>(x + k, block.x_stride, step + column, depth, block.rows, sums + column);
-    }
+    TileColumns(x + k, block.x_stride, panel + k * kColumns, std::min(kDepthStep, block.depth - k),
+                block.rows, block.columns, /*first=*/k == 0 && !adds, sums, sums_stride);
   }
-  Z* z = reinterpret_cast<Z*>(block.z);
+  if (in_place) return;
   for (int64_t row = 0; row < block.rows; ++row) {
     StoreRow(sums + row * kColumns, block.columns, block.mask, block.accumulate,
              z + row * block.z_stride);
@@ -206,10 +236,15 @@ template <class T>
 void FillLanes(const PanelSource& source) {
   constexpr int64_t kColumns = kPanelBytes / static_cast<int64_t>(sizeof(T));
   constexpr int64_t kSide = 16 / static_cast<int64_t>(sizeof(T));
+  constexpr int64_t kLargest = 64 / static_cast<int64_t>(sizeof(T));  // lanes of a vector
   const int64_t depth = source.depth;
   const T* y = reinterpret_cast<const T*>(source.y);
   T* panel = reinterpret_cast<T*>(source.panel);
-  if (source.columns < kColumns) std::fill_n(panel, depth * kColumns, T{0});
+  // Vectors that are partly beyond the columns are computed too.
+  const int64_t padded = std::min(kColumns, (source.columns + kLargest - 1) / kLargest * kLargest);
+  for (int64_t k = 0; k < depth && padded > source.columns; ++k) {
+    std::fill(panel + k * kColumns + source.columns, panel + k * kColumns + padded, T{0});
+  }
   const int64_t whole_depth = depth / kSide * kSide;
   const int64_t whole_columns = source.columns / kSide * kSide;
   for (int64_t k = 0; k < whole_depth; k += kSide) {

@@ -50,6 +50,7 @@ const std::vector<Sizes>& Cases() {
       {{}, 5, 16, 0, true},      {{}, 0, 16, 4, true},       {{}, 4, 0, 4, true},
       {{2, 3}, 5, 31, 10, true}, {{2, 3}, 5, 31, 10, false}, {{3}, 1, 127, 33, false},
       {{4}, 9, 40, 16, false},   {{0}, 2, 3, 4, false},      {{2}, 0, 3, 4, true},
+      {{2}, 27, 96, 20, false},  {{}, 15, 64, 300, true},
   };
   return *cases;
 }
@@ -83,9 +84,10 @@ TEST_CASE("Every instruction set of this machine agrees", "[core][matrix_product
     REQUIRE(UseSimdTarget(target).ok());
     CHECK(SimdTarget() == target);
     CHECK(SimdTargets() == targets);
-    for (int bits = 1; bits <= 64; bits += bits < 20 ? 1 : 11) {
+    for (const int bits : {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 20, 31, 32, 33, 63, 64}) {
       for (const Sizes& sizes : Cases()) {
         CAPTURE(bits, sizes.m, sizes.n, sizes.depth, SimdTarget());
+        CHECK(Agrees(Ring(bits), sizes, false, pool));
         CHECK(Agrees(Ring(bits), sizes, true, pool));
       }
     }
