@@ -78,6 +78,13 @@ Json ModelJson(const RunSummary& summary) {
   return json;
 }
 
+Json PeaksJson(const RunSummary& summary) {
+  if (!summary.peaks.has_value()) return nullptr;
+  return {{"products_per_second", summary.peaks->products},
+          {"cipher_bytes_per_second", summary.peaks->cipher},
+          {"memory_bytes_per_second", summary.peaks->memory}};
+}
+
 Json LinksJson(const Ledger& ledger) {
   Json links = Json::array();
   for (const auto& [link, traffic] : ledger.links()) {
@@ -103,8 +110,8 @@ Json OutputsJson(const RunSummary& summary) {
 
 // What is made from a run and belongs to it; a later run makes them stale.
 bool IsOwnFile(const std::string& name) {
-  static constexpr std::array<std::string_view, 10> kNames = {
-      kRunJson,      "ledger.csv",  "levels.csv", "work.csv",  "trace.json",
+  static constexpr std::array<std::string_view, 11> kNames = {
+      kRunJson,      "ledger.csv",  "levels.csv", "work.csv",  "profile.csv", "trace.json",
       "program.svg", "report.html", "report.md",  "trace.svg", "tables.tex"};
   const bool is_layer = name.starts_with("layer-") && name.ends_with(".svg");
   return is_layer || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
@@ -178,6 +185,7 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
   for (const SessionSummary& session : summary.sessions) {
     run["sessions"].push_back(SessionJson(session));
   }
+  run["peaks"] = PeaksJson(summary);
   run["peak_memory_bytes"] = PeakMemoryBytes();
   run["links"] = LinksJson(ledger);
   run["outputs"] = OutputsJson(summary);
@@ -228,6 +236,7 @@ Status WriteRunDirectory(const fs::path& path, const RunSummary& summary, const 
   files["ledger.csv"] = LedgerCsv(program, ledger);
   files["levels.csv"] = LevelsCsv(ledger);
   files["work.csv"] = WorkCsv(ledger);
+  if (!summary.profile.empty()) files["profile.csv"] = ProfileCsv(summary.profile);
   return WriteOutputDirectory(path, files, MayReplaceRun, IsOwnFile);
 }
 

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/profile.h"
 #include "core/status.h"
 #include "mpc/ledger.h"
 #include "mpc/program.h"
@@ -71,6 +72,8 @@ struct RunSummary {
   MemorySummary memory;
   std::vector<SessionSummary> sessions;
   std::vector<OutputSummary> outputs;
+  std::optional<Peaks> peaks;             // of the machine, where the run was profiled
+  std::vector<ProfileRow> profile;        // likewise
   std::optional<bool> agrees_with_ideal;  // none: not checked
   std::optional<double> accuracy;         // where labels are given: 0 to 1
   std::optional<double> accuracy_ideal;   // of the exact twin

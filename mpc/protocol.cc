@@ -20,6 +20,8 @@ Status NodeDescription::CheckSharing(size_t input, Sharing sharing) const {
                          inputs[input].ToString());
 }
 
+int64_t Protocol::Multiplications(const Node&, Role, Phase) const { return 0; }
+
 Tensor Protocol::ReadCoins(const Node&, const Share&, const Share&) const { return {}; }
 void Protocol::Deal(const DealView&) const {}
 void Protocol::PrepareModel(PartyView&) const {}

@@ -118,6 +118,9 @@ class Protocol {
   // As a paper would state it; tests hold it equal to the wire.
   virtual Cost ClosedForm(const Node& node) const = 0;
 
+  // How many ring elements a role multiplies in a phase: what a profile measures time against.
+  virtual int64_t Multiplications(const Node& node, Role role, Phase phase) const;
+
   // The functionality.
   virtual void Ideal(ClearView& view) const = 0;
 

@@ -54,6 +54,7 @@ CommandLine MakeCommandLine() {
       .AddFlag("simd", "TARGET",
                StrCat("the instruction set of the matrix kernels; this machine has ",
                       CommaSeparated(SimdTargets())))
+      .AddSwitch("profile", "print seconds and bytes by operation and role, and what bounds each")
       .AddSwitch("no-check", "do not compare every node with the clear twin")
       .AddSwitch("quiet", "print errors only")
       .AddExample("lutra-sim models/pretrained/sms-spam-tiny.safetensors --out runs/sms")
@@ -73,6 +74,7 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
                          arguments.Integer("threads", ThisMachine().cores, 1, 1024));
   options.threads = static_cast<int>(threads);
   options.check = !arguments.Has("no-check");
+  options.profile = arguments.Has("profile");
   if (arguments.Has("memory-limit")) {
     LUTRA_ASSIGN_OR_RETURN(options.memory_limit, arguments.Bytes("memory-limit", 0));
   }
@@ -187,6 +189,7 @@ void PrintResult(const ModelJob& job, const ModelRunOptions& options, const Mode
   Print(StrCat("Memory    ", HumanBytes(PeakMemoryBytes()), " at most (estimated ",
                HumanBytes(job.plan.estimate), ")\n\n"));
   PrintCosts(job, result);
+  if (summary.peaks.has_value()) Print(ProfileTable(summary.profile, *summary.peaks) + "\n");
   Print(out.has_value() ? StrCat("Run directory: ", out->string(), "\n")
                         : "No run directory was asked for (--out DIR).\n");
 }

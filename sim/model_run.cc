@@ -55,6 +55,8 @@ class Run {
 
   StatusOr<ModelRunResult> Execute() {
     LUTRA_RETURN_IF_ERROR(Prepare());
+    // Before the run, while its memory is not there yet.
+    if (options_.profile) result_.summary.peaks = MeasurePeaks(options_.threads);
     LUTRA_RETURN_IF_ERROR(RunSessions());
     if (options_.check || !job_.examples.labels.empty()) LUTRA_RETURN_IF_ERROR(RunExactTwin());
     Summarize();
@@ -162,6 +164,10 @@ class Run {
     summary.seed = options_.seed;
     summary.batch = batch_;
     summary.memory = {options_.memory_limit, job_.plan.estimate, job_.plan.tape_window_bytes};
+    if (summary.peaks.has_value()) {
+      summary.profile = MakeProfile(result_.built->program, result_.ledger,
+                                    static_cast<int64_t>(summary.sessions.size()), *summary.peaks);
+    }
     if (options_.check) summary.agrees_with_ideal = result_.disagreement.empty();
     const std::vector<int>& labels = job_.examples.labels;
     if (labels.empty()) return;

@@ -32,6 +32,7 @@ struct ModelRunOptions {
   std::optional<int64_t> memory_limit;  // in bytes
   int threads = 1;
   bool check = true;
+  bool profile = false;        // measure the machine's peaks, and compare
   BertProgramOptions program;  // its batch is set by the run
   Progress::Style progress = Progress::Style::kNone;
   std::vector<std::string> command;  // argv, for the run directory

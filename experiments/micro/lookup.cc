@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "core/packing.h"
-#include "experiments/micro/calibration.h"
+#include "analysis/calibration.h"
 #include "experiments/micro/one_party.h"
 #include "experiments/micro/rate.h"
 #include "mpc/protocols/reshare.h"

@@ -10,7 +10,7 @@
 
 #include "core/matrix_product.h"
 #include "core/thread_pool.h"
-#include "experiments/micro/calibration.h"
+#include "analysis/calibration.h"
 #include "experiments/micro/rate.h"
 
 namespace lutra::micro {

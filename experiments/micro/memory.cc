@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "core/buffer.h"
-#include "experiments/micro/calibration.h"
+#include "analysis/calibration.h"
 #include "experiments/micro/rate.h"
 
 namespace lutra::micro {

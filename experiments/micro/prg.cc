@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "experiments/micro/calibration.h"
+#include "analysis/calibration.h"
 #include "experiments/micro/rate.h"
 
 namespace lutra::micro {

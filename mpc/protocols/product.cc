@@ -86,6 +86,18 @@ class ProductProtocol : public Protocol {
     return cost;
   }
 
+  // In the masked form P0 multiplies the masks, offline, and P1 and P2 what meets x2 or y2; an
+  // operand of the model saves them one product online, which they have done offline.
+  int64_t Multiplications(const Node& node, Role role, Phase phase) const final {
+    if (!IsParty(role)) return 0;
+    const int64_t once = node.output_types[0].shape.elements() * Depth(node.input_types[0].shape);
+    if (!IsMasked(node)) return phase == Phase::kOnline ? 2 * once : 0;
+    const bool with_model = HasModelOperand(node);
+    if (phase == Phase::kPrepare) return role == Role::kP0 || with_model ? once : 0;
+    if (phase != Phase::kOnline || role == Role::kP0) return 0;
+    return with_model ? once : 2 * once;
+  }
+
   void Ideal(ClearView& view) const final {
     const ValueType& type = view.node.output_types[0];
     view.outputs[0] = Tensor::Zeros(type.ring, type.shape);
@@ -176,6 +188,8 @@ class ProductProtocol : public Protocol {
  protected:
   virtual size_t operands() const { return 2; }
   virtual StatusOr<Shape> ResultShape(const Shape& x, const Shape& y) const = 0;
+  // How many products an element of the result adds up.
+  virtual int64_t Depth(const Shape& x) const { return x.size(-1); }
   // z += x . y.
   virtual void Accumulate(const Tensor& x, const Tensor& y, Tensor& z, ThreadPool& pool) const = 0;
   // Keeps an operand of the model, in the form that AccumulateKept likes best.
@@ -263,6 +277,8 @@ class ElementProductProtocol final : public ProductProtocol {
   StatusOr<Shape> ResultShape(const Shape& x, const Shape& y) const override {
     return Broadcast(x, y);
   }
+
+  int64_t Depth(const Shape&) const override { return 1; }
 
   void Accumulate(const Tensor& x, const Tensor& y, Tensor& z, ThreadPool& pool) const override {
     const BroadcastIndex x_index(x.shape(), z.shape());

@@ -186,6 +186,22 @@ TEST_CASE("A run takes no more memory than it estimated, nor than its limit", "[
   }
 }
 
+TEST_CASE("A profile is printed, and written beside the run", "[sim][program]") {
+  const TemporaryFolder folder;
+  const Ended ended = Run({kTiny, "--profile", "--out", folder.File("run")});
+  REQUIRE(ended.status == 0);
+  CHECK(ended.out.find("Peaks of this run: ") != std::string::npos);
+  CHECK(ended.out.find("lookup") != std::string::npos);
+  std::istringstream lines(ended.out);
+  for (std::string line; std::getline(lines, line);) CHECK(line.size() <= 90);
+  CHECK(Content(folder.File("run/profile.csv")).starts_with("phase,operation,role,seconds,"));
+  const auto run = nlohmann::json::parse(Content(folder.File("run/run.json")));
+  CHECK(run["peaks"]["memory_bytes_per_second"] > 0);
+  // A run without a profile leaves none of an earlier one.
+  REQUIRE(Run({kTiny, "--quiet", "--out", folder.File("run")}).status == 0);
+  CHECK_FALSE(fs::exists(folder.File("run/profile.csv")));
+}
+
 TEST_CASE("Every instruction set gives the same run", "[sim][program]") {
   std::set<std::string> logits;
   for (const std::string_view target : SimdTargets()) {

@@ -1,20 +1,20 @@
 // AVX-512, AVX2, SSE4 and no SIMD are enough.
 #define HWY_DISABLED_TARGETS HWY_SSSE3
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "experiments/micro/peak.cc"
+#define HWY_TARGET_INCLUDE "analysis/peak.cc"
 // foreach_target.h must come before highway.h.
 // clang-format off
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 // clang-format on
 
-#include "experiments/micro/peak.h"
+#include "analysis/peak.h"
 
 #include <array>
 #include <atomic>
 
 HWY_BEFORE_NAMESPACE();
-namespace lutra::micro {
+namespace lutra {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
@@ -73,12 +73,12 @@ int64_t RunLanes(size_t lane_bytes, int64_t iterations, const uint64_t* columns,
 }
 
 }  // namespace HWY_NAMESPACE
-}  // namespace lutra::micro
+}  // namespace lutra
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
-namespace lutra::micro {
+namespace lutra {
 
 HWY_EXPORT(RunLanes);
 
@@ -90,6 +90,6 @@ Peak RunPeak(size_t lane_bytes, int64_t iterations) {
   return {products, sums[0]};
 }
 
-}  // namespace lutra::micro
+}  // namespace lutra
 
 #endif  // HWY_ONCE

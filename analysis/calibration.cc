@@ -1,6 +1,5 @@
-#include "experiments/micro/calibration.h"
+#include "analysis/calibration.h"
 
-#include <benchmark/benchmark.h>
 #include <openssl/evp.h>
 #include <time.h>
 
@@ -11,11 +10,11 @@
 #include <memory>
 #include <vector>
 
+#include "analysis/peak.h"
 #include "core/buffer.h"
 #include "core/status.h"
-#include "experiments/micro/peak.h"
 
-namespace lutra::micro {
+namespace lutra {
 namespace {
 
 constexpr size_t kCipherBytes = size_t{4} << 20;
@@ -25,6 +24,12 @@ double CpuSeconds() {
   timespec time;
   LUTRA_CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// The compiler must assume that the value is used, and that all memory is.
+template <class T>
+void Use(const T& value) {
+  asm volatile("" : : "r,m"(value) : "memory");
 }
 
 // The best rate of several runs of some milliseconds; `run` returns how many units it did.
@@ -61,7 +66,7 @@ Buffer LargeBuffer() {
 double PeakProducts(size_t lane_bytes) {
   return Best([lane_bytes] {
     const Peak peak = RunPeak(lane_bytes, /*iterations=*/10000);
-    benchmark::DoNotOptimize(peak.value);
+    Use(peak.value);
     return static_cast<double>(peak.products);
   });
 }
@@ -89,7 +94,7 @@ double PeakRead() {
     for (size_t i = 0; i < kMemoryBytes / sizeof(uint64_t); i += 8) {
       for (size_t lane = 0; lane < 8; ++lane) sums[lane] += words[i + lane];
     }
-    for (const uint64_t sum : sums) benchmark::DoNotOptimize(sum);
+    for (const uint64_t sum : sums) Use(sum);
     return static_cast<double>(kMemoryBytes);
   });
 }
@@ -98,7 +103,7 @@ double PeakWrite() {
   Buffer buffer = LargeBuffer();
   return Best([&buffer] {
     std::memset(buffer.bytes().data(), 2, kMemoryBytes);
-    benchmark::ClobberMemory();
+    Use(buffer.bytes().data());
     return static_cast<double>(kMemoryBytes);
   });
 }
@@ -108,9 +113,9 @@ double PeakCopy(size_t bytes) {
   std::vector<std::byte> to(bytes);
   return Best([&] {
     std::memcpy(to.data(), from.data(), bytes);
-    benchmark::ClobberMemory();
+    Use(to.data());
     return static_cast<double>(bytes);
   });
 }
 
-}  // namespace lutra::micro
+}  // namespace lutra

@@ -1,12 +1,12 @@
 // What the machine could do at best: multiplications and additions of lanes, with the sums in
 // registers and nothing else to wait for. What the matrix product is measured against.
-#ifndef LUTRA_EXPERIMENTS_MICRO_PEAK_H_
-#define LUTRA_EXPERIMENTS_MICRO_PEAK_H_
+#ifndef LUTRA_ANALYSIS_PEAK_H_
+#define LUTRA_ANALYSIS_PEAK_H_
 
 #include <cstddef>
 #include <cstdint>
 
-namespace lutra::micro {
+namespace lutra {
 
 // What a run of the kernel did: products added up, and a value that depends on all of them.
 struct Peak {
@@ -18,6 +18,6 @@ struct Peak {
 // bytes, under the instruction set in use.
 Peak RunPeak(size_t lane_bytes, int64_t iterations);
 
-}  // namespace lutra::micro
+}  // namespace lutra
 
-#endif  // LUTRA_EXPERIMENTS_MICRO_PEAK_H_
+#endif  // LUTRA_ANALYSIS_PEAK_H_

@@ -1,12 +1,12 @@
 // What this machine can do at best, on one thread: rates that kernels are measured against. Each
 // call measures anew, some twenty milliseconds, and gives the best of several runs, so that a
 // benchmark has its peak from just before.
-#ifndef LUTRA_EXPERIMENTS_MICRO_CALIBRATION_H_
-#define LUTRA_EXPERIMENTS_MICRO_CALIBRATION_H_
+#ifndef LUTRA_ANALYSIS_CALIBRATION_H_
+#define LUTRA_ANALYSIS_CALIBRATION_H_
 
 #include <cstddef>
 
-namespace lutra::micro {
+namespace lutra {
 
 // Multiplications and additions a second in lanes of 2, 4 or 8 bytes, with everything in registers,
 // under the instruction set in use (SimdTarget()).
@@ -19,6 +19,6 @@ double PeakWrite();
 // Bytes a second that memcpy reads, on a block of this size again and again.
 double PeakCopy(size_t bytes);
 
-}  // namespace lutra::micro
+}  // namespace lutra
 
-#endif  // LUTRA_EXPERIMENTS_MICRO_CALIBRATION_H_
+#endif  // LUTRA_ANALYSIS_CALIBRATION_H_
