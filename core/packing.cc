@@ -1,31 +1,48 @@
 #include "core/packing.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace lutra {
 namespace {
 
 using packing_internal::LowBits;
 
-// A mask of `bits` ones at the bottom of every group of `period` bits.
-constexpr uint64_t Repeated(int bits, int period) {
+// A mask of `bits` ones, `shift` from the bottom of every group of `period` bits.
+constexpr uint64_t Repeated(int bits, int shift, int period) {
   uint64_t mask = 0;
-  for (int at = 0; at < 64; at += period) mask |= LowBits(bits) << at;
+  for (int at = 0; at < 64; at += period) mask |= LowBits(bits) << (at + shift);
   return mask;
 }
 
-// Eight bytes of kBits bits (1, 2 or 4) <-> 8 * kBits adjacent bits, by halving the gaps.
-template <int kBits>
+// A word of lanes of kLane bits, kBits used of each <-> as many adjacent groups of kBits: the gap
+// between neighbours is closed, which makes lanes twice as wide, until there is one.
+template <int kLane, int kBits>
 uint64_t Squeeze(uint64_t word) {
-  word = (word | word >> (8 - kBits)) & Repeated(2 * kBits, 16);
-  word = (word | word >> (16 - 2 * kBits)) & Repeated(4 * kBits, 32);
-  return (word | word >> (32 - 4 * kBits)) & LowBits(8 * kBits);
+  if constexpr (kLane == 64) {
+    return word;
+  } else {
+    constexpr int kGap = kLane - kBits;
+    constexpr uint64_t kLower = Repeated(kBits, 0, 2 * kLane);
+    constexpr uint64_t kUpper = Repeated(kBits, kBits, 2 * kLane);
+    // Where what is shifted falls into the gap, one mask for both saves an instruction.
+    const uint64_t pairs = kBits <= kGap ? (word | word >> kGap) & (kLower | kUpper)
+                                         : (word & kLower) | (word >> kGap & kUpper);
+    return Squeeze<2 * kLane, 2 * kBits>(pairs);
+  }
 }
-template <int kBits>
+template <int kLane, int kBits>
 uint64_t Spread(uint64_t word) {
-  word = (word | word << (32 - 4 * kBits)) & Repeated(4 * kBits, 32);
-  word = (word | word << (16 - 2 * kBits)) & Repeated(2 * kBits, 16);
-  return (word | word << (8 - kBits)) & Repeated(kBits, 8);
+  if constexpr (kLane == 64) {
+    return word;
+  } else {
+    constexpr int kGap = kLane - kBits;
+    constexpr uint64_t kLower = Repeated(kBits, 0, 2 * kLane);
+    constexpr uint64_t kUpper = Repeated(kBits, kBits, 2 * kLane);
+    const uint64_t pairs = Spread<2 * kLane, 2 * kBits>(word);
+    return kBits <= kGap ? (pairs | pairs << kGap) & (kLower | kUpper << kGap)
+                         : (pairs & kLower) | (pairs & kUpper) << kGap;
+  }
 }
 
 // Appends bits to bytes, keeping what lies before the first and after the last.
@@ -59,28 +76,47 @@ class BitWriter {
   int filled_;
 };
 
-template <int kBits>
-void PutBytes(std::span<const uint8_t> elements, BitWriter& writer) {
+// Elements of kBits bits, a word of lanes at a time.
+template <class Lane, int kBits>
+void PutWords(std::span<const Lane> elements, BitWriter& writer) {
+  constexpr size_t kLanes = sizeof(uint64_t) / sizeof(Lane);
   size_t i = 0;
-  for (; i + 8 <= elements.size(); i += 8) {
+  for (; i + kLanes <= elements.size(); i += kLanes) {
     uint64_t word;
     std::memcpy(&word, elements.data() + i, sizeof(word));
-    writer.Put(Squeeze<kBits>(word), 8 * kBits);
+    writer.Put(Squeeze<8 * sizeof(Lane), kBits>(word), static_cast<int>(kLanes) * kBits);
   }
   for (; i < elements.size(); ++i) writer.Put(elements[i], kBits);
 }
 
-template <int kBits>
-void GetBytes(std::span<const std::byte> in, int64_t first_bit, std::span<uint8_t> elements) {
+template <class Lane, int kBits>
+void GetWords(std::span<const std::byte> in, int64_t first_bit, std::span<Lane> elements) {
+  constexpr size_t kLanes = sizeof(uint64_t) / sizeof(Lane);
+  constexpr int kWordBits = static_cast<int>(kLanes) * kBits;
   size_t i = 0;
-  for (; i + 8 <= elements.size(); i += 8, first_bit += 8 * kBits) {
-    const uint64_t word = Spread<kBits>(ReadBits(in, first_bit, 8 * kBits));
+  for (; i + kLanes <= elements.size(); i += kLanes, first_bit += kWordBits) {
+    const uint64_t word = Spread<8 * sizeof(Lane), kBits>(ReadBits(in, first_bit, kWordBits));
     std::memcpy(elements.data() + i, &word, sizeof(word));
   }
   for (; i < elements.size(); ++i, first_bit += kBits) {
-    elements[i] = static_cast<uint8_t>(ReadBits(in, first_bit, kBits));
+    elements[i] = static_cast<Lane>(ReadBits(in, first_bit, kBits));
   }
 }
+
+// Calls function(width) for the width that `bits` is, a constant from kFirst to kLast.
+template <int kFirst, int kLast, class Function>
+void WithWidth(int bits, const Function& function) {
+  if constexpr (kFirst <= kLast) {
+    if (bits == kFirst) return function(std::integral_constant<int, kFirst>());
+    WithWidth<kFirst + 1, kLast>(bits, function);
+  }
+}
+
+// The widths at which lanes go word by word: 1 to 8, and 9 to 16. Wider elements go one by one.
+template <class Lane>
+constexpr int kNarrowest = sizeof(Lane) == 1 ? 1 : 9;
+template <class Lane>
+constexpr int kWidest = sizeof(Lane) <= 2 ? 8 * static_cast<int>(sizeof(Lane)) : 0;
 
 // Whether `elements` of `bits` bits from first_bit on lie within `bytes`.
 bool Fits(size_t elements, int bits, int64_t first_bit, size_t bytes) {
@@ -92,6 +128,14 @@ bool Fits(size_t elements, int bits, int64_t first_bit, size_t bytes) {
 
 uint64_t packing_internal::ReadBitsBytewise(std::span<const std::byte> in, int64_t first_bit,
                                             int bits) {
+  const auto first = static_cast<size_t>(first_bit / 8);
+  if (first + 9 <= in.size()) {
+    uint64_t word;
+    std::memcpy(&word, in.data() + first, sizeof(word));
+    const int skipped = static_cast<int>(first_bit % 8);  // not 0, or eight bytes were enough
+    const uint64_t above = std::to_integer<uint64_t>(in[first + 8]) << (64 - skipped);
+    return ((word >> skipped) | above) & LowBits(bits);
+  }
   uint64_t value = 0;
   for (int done = 0; done < bits;) {
     const size_t byte = static_cast<size_t>((first_bit + done) / 8);
@@ -113,13 +157,15 @@ void Pack(std::span<const Lane> elements, int bits, std::span<std::byte> out, in
     return;
   }
   BitWriter writer(out.data(), first_bit);
-  if constexpr (sizeof(Lane) == 1) {
-    if (bits == 1) PutBytes<1>(elements, writer);
-    if (bits == 2) PutBytes<2>(elements, writer);
-    if (bits == 4) PutBytes<4>(elements, writer);
-    if (bits == 1 || bits == 2 || bits == 4) return writer.Finish();
+  if constexpr (sizeof(Lane) <= 2) {
+    WithWidth<kNarrowest<Lane>, kWidest<Lane>>(bits,
+                                               [&]<int kBits>(std::integral_constant<int, kBits>) {
+                                                 PutWords<Lane, kBits>(elements, writer);
+                                               });
   }
-  for (const Lane element : elements) writer.Put(element, bits);
+  if (bits < kNarrowest<Lane> || bits > kWidest<Lane>) {
+    for (const Lane element : elements) writer.Put(element, bits);
+  }
   writer.Finish();
 }
 
@@ -132,11 +178,13 @@ void Unpack(std::span<const std::byte> in, int64_t first_bit, int bits, std::spa
     std::memcpy(elements.data(), in.data() + first_bit / 8, elements.size_bytes());
     return;
   }
-  if constexpr (sizeof(Lane) == 1) {
-    if (bits == 1) return GetBytes<1>(in, first_bit, elements);
-    if (bits == 2) return GetBytes<2>(in, first_bit, elements);
-    if (bits == 4) return GetBytes<4>(in, first_bit, elements);
+  if constexpr (sizeof(Lane) <= 2) {
+    WithWidth<kNarrowest<Lane>, kWidest<Lane>>(bits,
+                                               [&]<int kBits>(std::integral_constant<int, kBits>) {
+                                                 GetWords<Lane, kBits>(in, first_bit, elements);
+                                               });
   }
+  if (bits >= kNarrowest<Lane> && bits <= kWidest<Lane>) return;
   for (Lane& element : elements) {
     element = static_cast<Lane>(ReadBits(in, first_bit, bits));
     first_bit += bits;
