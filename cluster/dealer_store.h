@@ -48,9 +48,9 @@ class DealerStore {
   // How many tapes of a program were ever dealt: the number of the next one.
   uint64_t dealt(const Digest& program) const;
   // The parts of a role that were not removed yet, in the order in which they were dealt.
-  std::vector<TapeHeader> Parts(Role role, const Digest& program) const;
+  StatusOr<std::vector<TapeEntry>> Parts(Role role, const Digest& program) const;
   // Tapes of which every role's part is still there.
-  int64_t Stock(const Digest& program) const;
+  StatusOr<int64_t> Stock(const Digest& program) const;
   StatusOr<TapeReader> OpenPart(Role role, const Digest& program, const Identifier& tape) const;
   // After the role has confirmed that it has it.
   Status RemovePart(Role role, const Digest& program, const Identifier& tape);
@@ -67,7 +67,7 @@ class DealerStore {
 
    private:
     friend class DealerStore;
-    NewTape(DealerStore& store, Identifier tape, Digest program);
+    NewTape(DealerStore& store, const Identifier& tape, const Digest& program);
     DealerStore& store_;
     Identifier tape_;
     Digest program_;
@@ -82,6 +82,8 @@ class DealerStore {
  private:
   DealerStore(StoreDirectory directory, DurableLog dealt);
   Status Load();
+  Status RemoveHalfDealt(const std::filesystem::path& folder);
+  std::filesystem::path Folder(Role role, const Digest& program) const;
 
   StoreDirectory directory_;
   DurableLog dealt_log_;

@@ -60,13 +60,6 @@ struct SessionRecord {
   Ledger ledger;                                 // what this role sent, and its work
 };
 
-// A tape that a party has its part of.
-struct TapeEntry {
-  Identifier tape;
-  uint64_t number = 0;
-  int64_t file_bytes = 0;
-};
-
 // A part that may not be used, and why: "...: already consumed".
 struct RefusedTape {
   std::filesystem::path path;
@@ -84,6 +77,7 @@ class PartyStore {
  public:
   // Makes it where there is none. Errors: see StoreDirectory::Open; damaged logs.
   static StatusOr<std::unique_ptr<PartyStore>> Open(const std::filesystem::path& path, Role role);
+  ~PartyStore();
 
   Role role() const { return directory_.role(); }
   const Identifier& id() const { return directory_.id(); }
@@ -183,7 +177,13 @@ class PartyStore {
  private:
   PartyStore(StoreDirectory directory, DurableLog consumed, DurableLog bound);
   Status Load();
+  Status LoadLogs();
+  StatusOr<ModelRecord> ReadModel(const Identifier& id, bool with_messages) const;
   std::filesystem::path TapeFolder(const Digest& program) const;
+  Status CheckNewPart(const Digest& program, const TapeHeader& header) const;
+  StatusOr<TapeEntry> CheckPart(const Digest& program, const std::filesystem::path& path) const;
+  void AddTape(const Digest& program, const TapeEntry& entry);
+  void DropTape(const Identifier& tape);
 
   StoreDirectory directory_;
   DurableLog consumed_log_;
@@ -193,8 +193,8 @@ class PartyStore {
   std::map<Identifier, Identifier> bound_;
   std::set<Digest> programs_;
   std::set<Identifier> models_;
-  // By program: usable and consumed ones, by number and id.
-  std::map<Digest, std::map<std::pair<uint64_t, Identifier>, TapeEntry>> tapes_;
+  std::map<Digest, std::vector<TapeEntry>> tapes_;  // usable ones, in their order
+  uint64_t next_session_ = 0;
 };
 
 // The first tape of the first list that is in all others too: what parties agree on when each has

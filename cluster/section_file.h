@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -33,10 +34,11 @@ Status WriteSections(const std::filesystem::path& path, const SectionFormat& for
 // Whether a file of secrets must be for its owner alone.
 enum class Secrecy { kPublic, kSecret };
 
-// At least one section. An error names the file, and the field or the section with its offset.
-StatusOr<std::vector<std::vector<std::byte>>> ReadSections(const std::filesystem::path& path,
-                                                           const SectionFormat& format,
-                                                           Secrecy secrecy);
+// The first so many sections, or all; there is at least one. An error names the file, and the field
+// or the section with its offset.
+StatusOr<std::vector<std::vector<std::byte>>> ReadSections(
+    const std::filesystem::path& path, const SectionFormat& format, Secrecy secrecy,
+    size_t at_most = std::numeric_limits<size_t>::max());
 
 }  // namespace lutra
 

@@ -1,10 +1,14 @@
 // A directory that one process at a time keeps its state in.
+//
+//   store     format, role, random id; what says that the rest was made
+//   lock      held while a process has it open
 #ifndef LUTRA_CLUSTER_STORE_DIRECTORY_H_
 #define LUTRA_CLUSTER_STORE_DIRECTORY_H_
 
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/file.h"
@@ -32,6 +36,8 @@ class StoreDirectory {
 
  private:
   StoreDirectory() = default;
+  Status Make(const std::function<Status(const StoreDirectory& directory)>& create);
+
   std::filesystem::path path_;
   Role role_ = Role::kP0;
   Identifier id_;
@@ -40,6 +46,9 @@ class StoreDirectory {
 
 // The names in a directory, sorted, without temporary ones; none if it is not there.
 StatusOr<std::vector<std::string>> NamesIn(const std::filesystem::path& directory);
+// The part of a tape in a folder; an error when it is not there.
+StatusOr<std::filesystem::path> FindPart(const std::filesystem::path& folder,
+                                         const Identifier& tape);
 // Removes what writes that were cut short have left.
 Status RemoveTemporaries(const std::filesystem::path& directory);
 

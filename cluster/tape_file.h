@@ -5,9 +5,10 @@
 //                 d2, g0, g1 (16 bytes each; 0 where the role does not hold it)
 //   record 1..    the words of TapeLayout's stream, `chunk` bytes each, the last one what is left
 //
-// Each record is followed by its XXH3-128 (16 bytes), that of a chunk seeded with the header's and
-// the chunk's position: a part that was put together from several is found out like a flipped bit.
-// Numbers are little endian. P0's part has no words. A part is a secret at rest: it holds keys.
+// Each record is followed by its XXH3-128 (16 bytes, canonical), that of a chunk seeded with the
+// header's and the chunk's position: a part that was put together from several is found out like a
+// flipped bit. Numbers are little endian. P0's part has no words. A part is a secret at rest: it
+// holds keys.
 #ifndef LUTRA_CLUSTER_TAPE_FILE_H_
 #define LUTRA_CLUSTER_TAPE_FILE_H_
 
@@ -16,8 +17,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/buffer.h"
@@ -56,6 +60,16 @@ struct TapeHeader {
   std::string FileName() const;
 };
 
+// A part in a folder.
+struct TapeEntry {
+  Identifier tape;
+  uint64_t number = 0;
+  int64_t file_bytes = 0;
+  friend bool operator==(const TapeEntry&, const TapeEntry&) = default;
+};
+// What a file's name says of it; an error unless it is one that TapeHeader::FileName makes.
+StatusOr<TapeEntry> ParseTapeName(std::string_view name);
+
 using TapeChecksum = std::array<std::byte, 16>;
 inline constexpr size_t kTapeHeaderBytes = 152;  // without its checksum
 
@@ -74,13 +88,14 @@ class TapeEncoder {
   Status Finish();
 
  private:
-  Status Emit(std::span<const std::byte> chunk);
   Status Begin();
+  Status Emit(std::span<const std::byte> chunk);
 
   TapeHeader header_;
   TapeSink sink_;
   bool begun_ = false;
   uint64_t seed_ = 0;
+  int64_t next_ = 0;             // chunk
   int64_t position_ = 0;         // of the words appended
   std::vector<std::byte> rest_;  // of a chunk that is not whole yet
 };
@@ -94,6 +109,7 @@ class TapeDecoder {
   // the part. Whether that was the last is `finished`.
   Status Add(std::span<const std::byte> record);
   Status Add(std::span<const std::byte> record, const TapeChecksum& checksum);
+
   bool has_header() const { return has_header_; }
   const TapeHeader& header() const { return header_; }
   bool finished() const { return has_header_ && next_ == header_.chunks(); }

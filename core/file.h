@@ -91,6 +91,7 @@ class NewFile {
   ~NewFile();
   NewFile(NewFile&& other) noexcept;
 
+  const std::filesystem::path& path() const { return path_; }
   Status Write(std::span<const std::byte> bytes) { return file_.Write(bytes); }
   Status Write(std::span<const std::byte> first, std::span<const std::byte> second) {
     return file_.Write(first, second);

@@ -1,10 +1,11 @@
-// Deals tapes ahead, window by window: into a store, or into any three sinks.
+// Deals tapes ahead, window by window: into a store, or to whoever takes the words.
 #ifndef LUTRA_DEALER_STOCK_H_
 #define LUTRA_DEALER_STOCK_H_
 
-#include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 
 #include "cluster/dealer_store.h"
 #include "cluster/tape_file.h"
@@ -21,8 +22,11 @@ namespace lutra {
 struct TapeSeed {
   Identifier tape;
   uint64_t number = 0;
-  LongTermKeys keys;  // kDealerKeys
+  LongTermKeys keys;  // at least kDealerKeys, no others are used
 
+  TapeSeed() = default;
+  TapeSeed(const TapeSeed&) = default;
+  TapeSeed& operator=(const TapeSeed&) = default;
   ~TapeSeed();
 };
 
