@@ -43,8 +43,9 @@ class ArchiveWriter : public cereal::OutputArchive<ArchiveWriter> {
   explicit ArchiveWriter(std::vector<std::byte>& out) : OutputArchive(this), out_(out) {}
 
   void Write(const void* data, size_t size) {
-    const std::byte* bytes = static_cast<const std::byte*>(data);
-    out_.insert(out_.end(), bytes, bytes + size);
+    const size_t end = out_.size();
+    out_.resize(end + size);
+    if (size > 0) std::memcpy(out_.data() + end, data, size);
   }
 
  private:

@@ -35,6 +35,11 @@ StatusOr<Identifier> RandomIdentifier() {
   return Identifier{key.bytes};
 }
 
+Identifier IdentifierFromSeed(uint64_t seed, std::string_view purpose, uint64_t number) {
+  return Identifier{
+      DeriveKey(KeyFromSeed(seed), purpose, std::as_bytes(std::span(&number, size_t{1}))).bytes};
+}
+
 LongTermKeys LongTermKeys::For(Role role) const {
   LongTermKeys held;
   for (size_t key = 0; key < kKeyCount; ++key) {

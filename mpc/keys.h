@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "core/key.h"
 #include "core/prg.h"
@@ -20,6 +22,9 @@ struct Identifier {
   friend auto operator<=>(const Identifier&, const Identifier&) = default;
 };
 StatusOr<Identifier> RandomIdentifier();
+// The same one for the same seed, purpose ("tape id", "model id") and number: for reproducible
+// simulation only. A run numbers what it names from 0, of whatever purpose, in its order.
+Identifier IdentifierFromSeed(uint64_t seed, std::string_view purpose, uint64_t number);
 
 // Long-term keys as one role holds them; never used directly.
 struct LongTermKeys {

@@ -3,10 +3,15 @@
 #define LUTRA_MPC_LEDGER_H_
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
+#include <string_view>
 #include <tuple>
+#include <vector>
 
+#include "core/status.h"
 #include "mpc/listener.h"
 
 namespace lutra {
@@ -49,6 +54,9 @@ class Ledger final : public Listener {
   const std::map<Link, Traffic>& traffic() const { return traffic_; }
   const std::map<Work, double>& seconds() const { return seconds_; }
 
+  // Takes over what another one has counted: of another role, or of another session.
+  void Add(const Ledger& other);
+
   // Payload of a phase, all links together.
   int64_t bytes(Phase phase) const;
   // Payload by phase and link, all levels together.
@@ -57,10 +65,18 @@ class Ledger final : public Listener {
   int rounds(Phase phase) const;
 
  private:
+  friend std::vector<std::byte> WriteLedger(const Ledger& ledger);
+  friend StatusOr<Ledger> ReadLedger(std::span<const std::byte> bytes, std::string_view where);
+
   std::map<Part, int64_t> bits_;
   std::map<Link, Traffic> traffic_;
   std::map<Work, double> seconds_;
 };
+
+// A ledger as bytes. What is read is checked (roles, phases, no negative count), `where` names its
+// origin in errors.
+std::vector<std::byte> WriteLedger(const Ledger& ledger);
+StatusOr<Ledger> ReadLedger(std::span<const std::byte> bytes, std::string_view where);
 
 }  // namespace lutra
 

@@ -1,6 +1,7 @@
 // The tape: the words that the dealer sends for one execution of a program. Each of P1 and P2 gets
-// one stream of bytes in which every node's part starts on a byte and its derived fields follow
-// each other without gaps, in their order, elements and entries in order, each in exactly l bits.
+// one stream of bytes: level by level, and in a level node by node as they stand in the program.
+// Every node's part starts on a byte and its derived fields follow each other without gaps, in
+// their order, elements and entries in order, each in exactly l bits.
 #ifndef LUTRA_MPC_TAPE_H_
 #define LUTRA_MPC_TAPE_H_
 

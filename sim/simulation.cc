@@ -95,10 +95,7 @@ Simulation::~Simulation() = default;
 
 StatusOr<Identifier> Simulation::NextIdentifier(std::string_view purpose) {
   if (!options_.seed.has_value()) return RandomIdentifier();
-  const uint64_t number = identifiers_++;
-  const Key key =
-      DeriveKey(KeyFromSeed(*options_.seed), purpose, std::as_bytes(std::span(&number, size_t{1})));
-  return Identifier{key.bytes};
+  return IdentifierFromSeed(*options_.seed, purpose, identifiers_++);
 }
 
 Status Simulation::Exchange(Phase phase, int level) {

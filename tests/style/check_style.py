@@ -15,12 +15,14 @@ LAYERS = {
     'core': [],
     'mpc': ['core'],
     'models': ['core', 'mpc'],
-    'dealer': ['core', 'mpc'],
-    'parties': ['core', 'mpc', 'models'],
+    'cluster': ['core', 'mpc'],
+    'dealer': ['core', 'mpc', 'cluster'],
+    'parties': ['core', 'mpc', 'models', 'cluster'],
     'analysis': ['core', 'mpc', 'models'],
-    'sim': ['core', 'mpc', 'models', 'dealer', 'parties', 'analysis'],
-    'experiments': ['core', 'mpc', 'models', 'dealer', 'parties', 'analysis', 'sim'],
-    'tests': ['core', 'mpc', 'models', 'dealer', 'parties', 'analysis', 'sim', 'experiments'],
+    'sim': ['core', 'mpc', 'models', 'cluster', 'dealer', 'parties', 'analysis'],
+    'experiments': ['core', 'mpc', 'models', 'cluster', 'dealer', 'parties', 'analysis', 'sim'],
+    'tests': ['core', 'mpc', 'models', 'cluster', 'dealer', 'parties', 'analysis', 'sim',
+              'experiments'],
 }
 # Users of the installed library: their includes name it, and their layout is their own.
 OUTSIDE = 'examples'

@@ -1,0 +1,86 @@
+#include "dealer/stock.h"
+
+#include <memory>
+#include <utility>
+
+#include "dealer/generator.h"
+
+namespace lutra {
+namespace {
+
+// The numbers of a run with one model: 0 names the model, the next ones its tapes.
+constexpr uint64_t kFirstTape = 1;
+
+// Wipes what was dealt: a tape's words are secret to all but the one that they are for.
+void WipeStreams(Tape& tape) {
+  for (const Role party : {Role::kP1, Role::kP2}) Wipe(tape.to(party).bytes());
+}
+
+}  // namespace
+
+TapeSeed::~TapeSeed() {
+  for (std::optional<Key>& key : keys.keys) {
+    if (key.has_value()) Wipe(std::as_writable_bytes(std::span(key->bytes)));
+  }
+}
+
+StatusOr<TapeSeed> MakeTapeSeed(uint64_t number, const std::optional<uint64_t>& simulation_seed) {
+  TapeSeed seed;
+  seed.number = number;
+  if (simulation_seed.has_value()) {
+    seed.tape = IdentifierFromSeed(*simulation_seed, "tape id", number + kFirstTape);
+    seed.keys = LongTermKeysFromSeed(*simulation_seed).For(Role::kDealer);
+    return seed;
+  }
+  LUTRA_ASSIGN_OR_RETURN(seed.tape, RandomIdentifier());
+  for (const KeyName name : kDealerKeys) {
+    LUTRA_ASSIGN_OR_RETURN(seed.keys.keys[static_cast<size_t>(name)], RandomKey());
+  }
+  return seed;
+}
+
+TapeHeader HeaderFor(Role role, const Program& program, const TapeSeed& seed) {
+  TapeHeader header;
+  header.program = program.digest();
+  header.tape = seed.tape;
+  header.role = role;
+  header.number = seed.number;
+  header.words = TapeLayout(program).bytes(role);
+  header.keys = seed.keys.For(role);
+  return header;
+}
+
+Status DealWindows(const Program& program, const TableContents& tables, const TapeSeed& seed,
+                   const DealOptions& options, ThreadPool& pool, const WordSink& sink) {
+  const KeyRing keys = KeyRing::ForTape(seed.keys, program.digest(), seed.tape);
+  Tape tape;
+  Status status;
+  for (const TapeLayout::Window& window : TapeLayout::Windows(program, options.window_bytes)) {
+    const TapeLayout layout(program, window.levels);
+    Deal(program, layout, tables, keys, tape, pool, options.listener);
+    for (const Role party : {Role::kP1, Role::kP2}) {
+      if (status.ok()) status = sink(party, tape.to(party).bytes());
+    }
+    if (!status.ok()) break;
+  }
+  WipeStreams(tape);
+  return status;
+}
+
+Status DealIntoStore(DealerStore& store, const BuiltProgram& built,
+                     const std::optional<uint64_t>& simulation_seed, const DealOptions& options,
+                     ThreadPool& pool) {
+  const Program& program = built.program;
+  LUTRA_ASSIGN_OR_RETURN(const TapeSeed seed,
+                         MakeTapeSeed(store.dealt(program.digest()), simulation_seed));
+  LUTRA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<DealerStore::NewTape> tape,
+      store.BeginTape({HeaderFor(Role::kP0, program, seed), HeaderFor(Role::kP1, program, seed),
+                       HeaderFor(Role::kP2, program, seed)}));
+  LUTRA_RETURN_IF_ERROR(DealWindows(
+      program, built.tables, seed, options, pool,
+      [&](Role role, std::span<const std::byte> words) { return tape->Append(role, words); }));
+  return tape->Commit();
+}
+
+}  // namespace lutra
