@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/address.h"
+#include "cluster/curve_key.h"
 #include "core/status.h"
 #include "mpc/role.h"
 

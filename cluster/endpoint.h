@@ -121,6 +121,9 @@ struct Request {
   Bytes body;
 };
 
+class Exchange;
+class LinkThread;
+
 class Endpoint {
  public:
   static constexpr int64_t kChunkBytes = int64_t{256} << 10;
@@ -177,10 +180,11 @@ class Endpoint {
   bool Connected(Role peer) const;
 
  private:
-  class Pump;
-  explicit Endpoint(std::unique_ptr<Pump> pump);
+  Endpoint(std::unique_ptr<Exchange> exchange, std::unique_ptr<LinkThread> links);
 
-  std::unique_ptr<Pump> pump_;
+  // The state that sessions share with the thread that owns the sockets, and that thread.
+  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<LinkThread> links_;
 };
 
 }  // namespace lutra

@@ -14,13 +14,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LAYERS = {
     'core': [],
     'mpc': ['core'],
+    'cluster': ['core', 'mpc'],
     'models': ['core', 'mpc'],
-    'dealer': ['core', 'mpc'],
-    'parties': ['core', 'mpc', 'models'],
+    'dealer': ['core', 'mpc', 'cluster'],
+    'parties': ['core', 'mpc', 'cluster', 'models'],
     'analysis': ['core', 'mpc', 'models'],
-    'sim': ['core', 'mpc', 'models', 'dealer', 'parties', 'analysis'],
-    'experiments': ['core', 'mpc', 'models', 'dealer', 'parties', 'analysis', 'sim'],
-    'tests': ['core', 'mpc', 'models', 'dealer', 'parties', 'analysis', 'sim', 'experiments'],
+    'sim': ['core', 'mpc', 'cluster', 'models', 'dealer', 'parties', 'analysis'],
+    'experiments': ['core', 'mpc', 'cluster', 'models', 'dealer', 'parties', 'analysis', 'sim'],
+    'tests': ['core', 'mpc', 'cluster', 'models', 'dealer', 'parties', 'analysis', 'sim',
+              'experiments'],
 }
 # Users of the installed library: their includes name it, and their layout is their own.
 OUTSIDE = 'examples'
