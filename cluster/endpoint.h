@@ -170,7 +170,7 @@ class Endpoint {
   StatusOr<Request> NextRequest(Deadline deadline);
   // The answer that Call gets: tag 0 on the request's channel, which is closed afterwards. An error
   // arrives as an error with the same code and message, behind the name of this role.
-  Status Reply(const Request& request, const StatusOr<Bytes>& answer, Deadline deadline);
+  Status Reply(const Request& request, StatusOr<Bytes> answer, Deadline deadline);
 
   // Ends every wait, now and later, with this error (the first one given): for shutting down.
   void Stop(const Status& status);
@@ -180,11 +180,13 @@ class Endpoint {
   bool Connected(Role peer) const;
 
  private:
-  Endpoint(std::unique_ptr<Exchange> exchange, std::unique_ptr<LinkThread> links);
+  Endpoint(std::unique_ptr<Exchange> exchange, std::unique_ptr<LinkThread> links,
+           bool insecure_plaintext);
 
   // The state that sessions share with the thread that owns the sockets, and that thread.
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<LinkThread> links_;
+  const bool insecure_plaintext_;
 };
 
 }  // namespace lutra
