@@ -9,7 +9,7 @@ PATH="$PATH:/usr/sbin:/sbin"  # dpkg needs them, and a plain `su` leaves them ou
 build_packages=(
   g++ pkg-config meson ninja-build ccache python3
   libabsl-dev libcereal-dev libssl-dev libhwy-dev libxxhash-dev libicu-dev nlohmann-json3-dev
-  libgraphviz-dev graphviz catch2 libbenchmark-dev
+  libzmq3-dev cppzmq-dev libtomlplusplus-dev libgraphviz-dev graphviz catch2 libbenchmark-dev
 )
 # What the tests of the release build need on top: the guard counts instructions.
 test_packages=(valgrind)

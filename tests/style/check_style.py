@@ -14,14 +14,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LAYERS = {
     'core': [],
     'mpc': ['core'],
-    'models': ['core', 'mpc'],
     'cluster': ['core', 'mpc'],
-    'dealer': ['core', 'mpc', 'cluster'],
-    'parties': ['core', 'mpc', 'models', 'cluster'],
+    'models': ['core', 'mpc'],
     'analysis': ['core', 'mpc', 'models'],
-    'sim': ['core', 'mpc', 'models', 'cluster', 'dealer', 'parties', 'analysis'],
-    'experiments': ['core', 'mpc', 'models', 'cluster', 'dealer', 'parties', 'analysis', 'sim'],
-    'tests': ['core', 'mpc', 'models', 'cluster', 'dealer', 'parties', 'analysis', 'sim',
+    'dealer': ['core', 'mpc', 'cluster'],
+    'parties': ['core', 'mpc', 'cluster', 'models', 'analysis'],
+    'sim': ['core', 'mpc', 'cluster', 'models', 'dealer', 'parties', 'analysis'],
+    'experiments': ['core', 'mpc', 'cluster', 'models', 'dealer', 'parties', 'analysis', 'sim'],
+    'tests': ['core', 'mpc', 'cluster', 'models', 'dealer', 'parties', 'analysis', 'sim',
               'experiments'],
 }
 # Users of the installed library: their includes name it, and their layout is their own.
