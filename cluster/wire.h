@@ -266,8 +266,8 @@ struct Offered {
   }
 };
 
-// P1 to P0 and P2: prepare this tape for this model, on this channel. Answer, when the tape is bound
-// to the model on the other's disk: Done.
+// P1 to P0 and P2: prepare this tape for this model, on this channel. Answer, when the tape is
+// bound to the model on the other's disk: Done.
 struct Prepare {
   static constexpr RequestKind kKind = RequestKind::kPrepare;
   Digest program;
@@ -281,8 +281,8 @@ struct Prepare {
   }
 };
 
-// P1 to P2 and, where it takes part online, P0: a session starts on this tape. Answer, when the tape
-// is consumed on the other's disk: Done.
+// P1 to P2 and, where it takes part online, P0: a session starts on this tape. Answer, when the
+// tape is consumed on the other's disk: Done.
 struct Open {
   static constexpr RequestKind kKind = RequestKind::kOpen;
   Identifier session;

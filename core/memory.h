@@ -44,6 +44,9 @@ using Bytes = std::vector<std::byte, BlockAllocator<std::byte>>;
 // clear every page again. For programs whose values come and go all the time.
 void KeepFreedMemory();
 
+// From now on blocks are overwritten when they are freed: for processes that hold secrets.
+void WipeFreedMemory();
+
 }  // namespace lutra
 
 #endif  // LUTRA_CORE_MEMORY_H_

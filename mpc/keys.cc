@@ -65,15 +65,27 @@ LongTermKeys LongTermKeysFromSeed(uint64_t seed) {
   return all;
 }
 
-KeyRing KeyRing::ForTape(const LongTermKeys& keys, const Digest& program, const Identifier& tape) {
+Key TapeKey(const Key& key, const Digest& program, const Identifier& tape) {
   std::vector<std::byte> context;
   Append(context, program.bytes);
   Append(context, tape.bytes);
+  return DeriveKey(key, "tape", context);
+}
+
+KeyRing KeyRing::ForTape(const LongTermKeys& keys, const Digest& program, const Identifier& tape) {
   KeyRing ring;
   for (size_t key = 0; key < kKeyCount; ++key) {
     if (keys.keys[key].has_value() && !IsModelKey(key)) {
-      ring.prgs_[key].emplace(DeriveKey(*keys.keys[key], "tape", context));
+      ring.prgs_[key].emplace(TapeKey(*keys.keys[key], program, tape));
     }
+  }
+  return ring;
+}
+
+KeyRing KeyRing::OfTapeKeys(const LongTermKeys& keys) {
+  KeyRing ring;
+  for (size_t key = 0; key < kKeyCount; ++key) {
+    if (keys.keys[key].has_value()) ring.prgs_[key].emplace(*keys.keys[key]);
   }
   return ring;
 }

@@ -39,13 +39,19 @@ StatusOr<LongTermKeys> RandomLongTermKeys();
 // The same keys for the same seed: for reproducible simulation only.
 LongTermKeys LongTermKeysFromSeed(uint64_t seed);
 
+// What a long-term key gives for one tape: KDF(key, program digest, tape id).
+Key TapeKey(const Key& key, const Digest& program, const Identifier& tape);
+
 // The streams of a tape or of a model. A key that the role does not hold is not there.
 class KeyRing {
  public:
-  // Every key but those of the model owner, as KDF(key, program digest, tape id).
+  // Every key but those of the model owner, as TapeKey has them.
   static KeyRing ForTape(const LongTermKeys& keys, const Digest& program, const Identifier& tape);
   // The keys of the model owner, in the domain of a model: what outlives a tape.
   static KeyRing ForModel(const LongTermKeys& keys, const Identifier& model);
+
+  // Keys as TapeKey gave them: for a role that has no others.
+  static KeyRing OfTapeKeys(const LongTermKeys& keys);
 
   // The stream of a key that this role must hold.
   const Prg& prg(KeyName key) const;

@@ -29,14 +29,21 @@ Walker::Walker(const Program& program, Role role, ThreadPool& pool, Listener* li
       role_(role),
       pool_(pool),
       listener_(listener),
-      model_values_(program.wires()),
+      model_(std::make_shared<Model>()),
       session_values_(program.wires()),
-      model_kept_(program.nodes().size()),
       session_kept_(program.nodes().size()),
       outbox_(pool),
       inbox_(pool) {
+  model_->values.resize(program.wires());
+  model_->kept.resize(program.nodes().size());
   FindActiveNodes();
   FindLastUses();
+}
+
+std::unique_ptr<Walker> Walker::Fork(Listener* listener) const {
+  auto fork = std::make_unique<Walker>(program_, role_, pool_, listener);
+  fork->model_ = model_;
+  return fork;
 }
 
 void Walker::FindActiveNodes() {
@@ -93,8 +100,8 @@ Status Walker::CheckOwned(Lifetime lifetime, const NamedTensors& owned) const {
 
 Status Walker::StartModel(KeyRing keys, const NamedTensors& owned) {
   LUTRA_RETURN_IF_ERROR(CheckOwned(Lifetime::kModel, owned));
-  for (Kept& kept : model_kept_) kept = {};
-  model_keys_ = std::move(keys);
+  for (Kept& kept : model_->kept) kept = {};
+  model_->keys = std::move(keys);
   owned_ = &owned;
   return absl::OkStatus();
 }
@@ -112,7 +119,7 @@ void Walker::FinishModel() {
            [](const Protocol& protocol, PartyView& view) { protocol.PrepareModel(view); });
     // What nobody reads any more is freed at once: weights are the most of a model's memory.
     for (const WireId wire : node.spec.inputs) {
-      if (last_model_use_[wire] == node.id) model_values_[wire] = {};
+      if (last_model_use_[wire] == node.id) model_->values[wire] = {};
     }
   }
 }
@@ -145,12 +152,12 @@ void Walker::EndSession() {
 }
 
 Share& Walker::slot(WireId wire) {
-  return program_.type(wire).lifetime == Lifetime::kModel ? model_values_[wire]
+  return program_.type(wire).lifetime == Lifetime::kModel ? model_->values[wire]
                                                           : session_values_[wire];
 }
 
 const Share& Walker::value(WireId wire) const {
-  return program_.type(wire).lifetime == Lifetime::kModel ? model_values_[wire]
+  return program_.type(wire).lifetime == Lifetime::kModel ? model_->values[wire]
                                                           : session_values_[wire];
 }
 
@@ -162,10 +169,10 @@ bool Walker::RunsIn(const Node& node, Phase phase) const {
 void Walker::OnNode(const Node& node, Phase phase,
                     const std::function<void(const Protocol&, PartyView&)>& function) {
   const auto start = std::chrono::steady_clock::now();
-  const KeyRing& keys = node.phase == Phase::kModel ? model_keys_ : session_keys_;
+  const KeyRing& keys = node.phase == Phase::kModel ? model_->keys : session_keys_;
   const Fields fields(node, role_, keys, layout_, tape_, pool_);
   PartyView view{
-      node,    role_, pool_, fields, {}, {}, model_kept_[node.id], session_kept_[node.id],
+      node,    role_, pool_, fields, {}, {}, model_->kept[node.id], session_kept_[node.id],
       outbox_, inbox_};
   for (const WireId wire : node.spec.inputs) view.inputs.push_back(&value(wire));
   for (const WireId wire : node.outputs) view.outputs.push_back(&slot(wire));

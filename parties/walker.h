@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -29,6 +30,9 @@ class Walker {
  public:
   // All arguments outlive the walker; the listener may be null.
   Walker(const Program& program, Role role, ThreadPool& pool, Listener* listener);
+  // A walker beside this one, on the same model: once its model phase has ended, for sessions that
+  // run at the same time.
+  std::unique_ptr<Walker> Fork(Listener* listener) const;
 
   // Errors when an input of this owner is missing or has another ring or shape; the inputs outlive
   // the phase.
@@ -76,13 +80,17 @@ class Walker {
   std::vector<int> last_use_;  // by wire: the last online level that uses it
   // By wire: the node after whose PrepareModel a value of the model is not needed any more.
   std::vector<NodeId> last_model_use_;
-  KeyRing model_keys_;
+  // What the role holds of the model: common to all forks, which only read it.
+  struct Model {
+    KeyRing keys;
+    std::vector<Share> values;  // by wire
+    std::vector<Kept> kept;     // by node
+  };
+  std::shared_ptr<Model> model_;
   KeyRing session_keys_;
   std::span<const std::byte> tape_;
   const NamedTensors* owned_ = nullptr;
-  std::vector<Share> model_values_;    // by wire
   std::vector<Share> session_values_;  // by wire
-  std::vector<Kept> model_kept_;       // by node
   std::vector<Kept> session_kept_;     // by node
   Status fault_;                       // of a protocol in this round, reported by After
   Outbox outbox_;
