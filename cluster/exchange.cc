@@ -19,6 +19,8 @@ constexpr int64_t kChunkCost = 256;
 constexpr size_t kSmallBody = 4096;
 constexpr size_t kLongestAbort = 1000;
 constexpr size_t kRememberedChannels = 4096;
+// How long a server that was here may take to connect anew.
+constexpr double kReconnectSeconds = 1;
 constexpr uint64_t kLongestMessage = uint64_t{1} << 40;
 
 int64_t Cost(size_t body) { return static_cast<int64_t>(body) + kChunkCost; }
@@ -192,6 +194,9 @@ StatusOr<Exchange::Connection*> Exchange::ConnectionTo(PeerId peer) {
 StatusOr<std::shared_ptr<Exchange::Outflow>> Exchange::FlowTo(Channel& channel, PeerId peer) {
   const auto found = channel.out.find(peer);
   if (found != channel.out.end()) return found->second;
+  if (const auto inflow = channel.in.find(Reader(peer)); inflow != channel.in.end()) {
+    LUTRA_RETURN_IF_ERROR(inflow->second.broken);
+  }
   LUTRA_ASSIGN_OR_RETURN(Connection * connection, ConnectionTo(peer));
   auto flow = std::make_shared<Outflow>();
   flow->channel = channel.id;
@@ -602,7 +607,7 @@ void Exchange::Lost(uint64_t id, const Status& status) {
     for (const auto& [peer, flow] : channel->out) used |= flow->connection == id;
     if (const auto inflow = channel->in.find(reader); inflow != channel->in.end()) {
       used |= inflow->second.connection == id;
-      used |= inflow->second.connection == 0 && inflow->second.readers > 0;
+      used |= reader.connection == id && inflow->second.readers > 0;
     }
     if (used) BreakPeer(*channel, reader, status);
   }
@@ -610,6 +615,9 @@ void Exchange::Lost(uint64_t id, const Status& status) {
   std::erase_if(requests_,
                 [&](const PendingRequest& request) { return request.from.connection == id; });
   if (connecting_.contains(id)) failures_.emplace(id, status);
+  if (!ours && reader.connection == 0) {
+    suspects_.insert_or_assign(reader.role, Suspect{After(kReconnectSeconds), status});
+  }
   connections_.erase(found);
   links_changed_.notify_all();
 }
@@ -769,7 +777,10 @@ Status Exchange::DeliverData(Connection& connection, const FrameHeader& header,
                                                                 "connection; refused"))));
   }
   const Status appended = Append(inflow.messages[header.tag], header, std::move(body));
-  if (!appended.ok()) return Violation(connection, channel, appended);
+  if (!appended.ok()) {
+    inflow.messages.erase(header.tag);
+    return Violation(connection, channel, appended);
+  }
   inflow.unread += cost;
   connection.unread += cost;
   if (Complete(inflow.messages[header.tag])) {
@@ -855,8 +866,32 @@ void Exchange::DeliverAbort(Connection& connection, const FrameHeader& header,
   BreakPeer(channel, reader, Status(code, ToAbsl(StrCat(NameOf(reader), ": ", OneLine(quoted)))));
 }
 
-int Exchange::DropUnopened() {
+void Exchange::BreakForsaken() {
+  const auto now = std::chrono::steady_clock::now();
+  for (auto entry = suspects_.begin(); entry != suspects_.end();) {
+    const auto& [role, suspect] = *entry;
+    const bool returned =
+        std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
+          return connection.second.ready && !connection.second.ours &&
+                 connection.second.role == entry->first;
+        });
+    if (!returned && now < suspect.due) {
+      ++entry;
+      continue;
+    }
+    for (auto& [id, channel] : channels_) {
+      const auto inflow = channel->in.find({role, 0});
+      const bool waits = inflow != channel->in.end() && inflow->second.connection == 0 &&
+                         inflow->second.readers > 0;
+      if (waits && !returned) BreakPeer(*channel, {role, 0}, suspect.status);
+    }
+    entry = suspects_.erase(entry);
+  }
+}
+
+int Exchange::Sweep() {
   const Lock lock(mutex_);
+  BreakForsaken();
   int dropped = 0;
   const auto now = std::chrono::steady_clock::now();
   const auto age = std::chrono::duration<double>(silence_seconds_);

@@ -79,8 +79,9 @@ class Exchange {
   // Takes in a frame. An error tells what the peer did wrong, for the log; the channel is broken
   // then, and the connection stays.
   Status Deliver(uint64_t connection, const FrameHeader& header, zmq::message_t body);
-  // Drops channels on which data came that nobody has opened for too long; how many.
-  int DropUnopened();
+  // To be called about once a second. Drops channels on which data came that nobody has opened for
+  // too long, and returns how many; wakes who waits for a server that left and did not come back.
+  int Sweep();
   // Whether something can still be sent now.
   bool HasSendable() const;
   int64_t window() const { return window_; }
@@ -188,6 +189,7 @@ class Exchange {
   void DeliverCredit(Connection& connection, const FrameHeader& header);
   void DeliverAbort(Connection& connection, const FrameHeader& header, const zmq::message_t& body);
   Status Violation(Connection& connection, Channel& channel, const Status& status);
+  void BreakForsaken();
   static Status Append(Incoming& message, const FrameHeader& header, zmq::message_t body);
 
   const Role role_;
@@ -217,6 +219,11 @@ class Exchange {
   std::condition_variable links_changed_;
   std::map<uint64_t, Status> failures_;  // of links that somebody in Connect waits for
   std::map<uint64_t, int> connecting_;   // how many wait
+  struct Suspect {
+    Deadline due;
+    Status status;
+  };
+  std::map<Role, Suspect> suspects_;  // servers whose connection was lost
   std::array<LinkTraffic, kRoles.size()> traffic_{};
 };
 

@@ -246,6 +246,7 @@ void LinkThread::ReadLink(uint64_t connection) {
     if (found == links_.end()) return;
     Link& link = found->second;
     if (!ReceiveFrames(link.line.socket, frames, 2)) return;
+    ++received_;
     const std::optional<FrameHeader> header = DecodeHeader(BytesOf(frames[0]));
     if (frames.size() != 2 || !header) {
       Log({{}, link.where, link.public_key, "sent a message of another form; ignored"});
@@ -303,7 +304,7 @@ void LinkThread::CheckDue() {
   }
   if (now < next_sweep_) return;
   next_sweep_ = now + std::chrono::seconds(1);
-  if (const int dropped = exchange_.DropUnopened(); dropped > 0) {
+  if (const int dropped = exchange_.Sweep(); dropped > 0) {
     Log({{}, "", "", StrCat("dropped ", dropped, " channels that nobody awaits")});
   }
 }
@@ -331,7 +332,9 @@ void LinkThread::ReadGuestEvents() {
         if (found->second.connection != 0) {
           leaving_.insert(found->second.connection);
         } else if (!failed_handshake_.empty()) {
-          Log({{}, found->second.address, "", failed_handshake_});
+          // ZeroMQ tells no address; who closed the connection at once is not known any more.
+          const std::string& address = found->second.address;
+          Log({{}, address.empty() ? "an unknown address" : address, "", failed_handshake_});
         }
         failed_handshake_.clear();
         accepted_.erase(found);
@@ -348,6 +351,7 @@ bool LinkThread::ReadGuests() {
   std::vector<zmq::message_t> frames;
   for (int i = 0; i < kReadAtOnce; ++i) {
     if (!ReceiveFrames(listener_->socket, frames, 3)) return true;
+    ++received_;
     ReadGuestFrame(frames);
   }
   return false;
@@ -518,19 +522,17 @@ bool LinkThread::SendAll() {
 
 // Whether something was read.
 bool LinkThread::ReadAll() {
-  bool progress = false;
+  const int64_t before = received_;
   if (authenticator_) authenticator_->Answer();
   if (listener_ && listener_->unread) {
-    listener_->unread = false;
     ReadGuestEvents();
     const bool all = ReadGuests();
-    listener_->unread |= !all;
+    listener_->unread = !all;
     if (all) {
       const std::set<uint64_t> leaving = std::move(leaving_);
       leaving_.clear();
       for (const uint64_t connection : leaving) LoseGuest(connection, "the connection was lost");
     }
-    progress = true;
   }
   std::vector<uint64_t> unread;
   for (auto& [connection, link] : links_) {
@@ -539,9 +541,8 @@ bool LinkThread::ReadAll() {
   for (const uint64_t connection : unread) {
     ReadLink(connection);
     if (links_.contains(connection)) ReadLinkEvents(connection);
-    progress = true;
   }
-  return progress;
+  return received_ != before;
 }
 
 void LinkThread::Wait() {
@@ -564,7 +565,10 @@ void LinkThread::Wait() {
     if (!link.ready) until = std::min(until, link.due);
   }
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-  const int timeout = static_cast<int>(std::clamp<int64_t>(left, 0, ending_ ? 5 : 1000));
+  // What waits for room in a socket is tried again soon, since reading from the socket may have
+  // used up the sign that there is some.
+  const int64_t longest = !sendable_.empty() ? 2 : ending_ ? 5 : 1000;
+  const int timeout = static_cast<int>(std::clamp<int64_t>(left, 0, longest));
   if (poll(descriptors.data(), descriptors.size(), timeout) <= 0) return;
   for (size_t i = 0; i < descriptors.size(); ++i) {
     if (descriptors[i].revents != 0 && lines[i] != nullptr) lines[i]->unread = true;

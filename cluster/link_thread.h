@@ -110,6 +110,7 @@ class LinkThread {
   std::set<uint64_t> sendable_;
   std::map<uint64_t, OutgoingFrame> pending_;  // taken from the exchange, not yet sent
   uint64_t monitors_ = 0;
+  int64_t received_ = 0;  // messages
   int logged_ = 0;
   int unlogged_ = 0;
   Deadline log_window_;

@@ -86,8 +86,15 @@ std::string PeerAddress(int descriptor) {
                   NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return "";
   }
-  const bool ipv6 = std::strchr(host, ':') != nullptr;
-  return StrCat(ipv6 ? "[" : "", host, ipv6 ? "]:" : ":", port);
+  const std::string plain = WithoutMapping(host);
+  const bool ipv6 = plain.find(':') != plain.npos;
+  return StrCat(ipv6 ? "[" : "", plain, ipv6 ? "]:" : ":", port);
+}
+
+std::string WithoutMapping(std::string_view host) {
+  constexpr std::string_view kMapped = "::ffff:";
+  const bool mapped = host.starts_with(kMapped) && host.find('.') != host.npos;
+  return std::string(mapped ? host.substr(kMapped.size()) : host);
 }
 
 }  // namespace lutra

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 #include <zmq.hpp>
 
@@ -38,6 +39,8 @@ int DescriptorOf(zmq::socket_t& socket);
 
 // The address at the other end of a TCP connection, as far as known.
 std::string PeerAddress(int descriptor);
+// An IPv4 address that came through an IPv6 socket (::ffff:192.0.2.1) as such; others as they are.
+std::string WithoutMapping(std::string_view host);
 
 }  // namespace lutra
 

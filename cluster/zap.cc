@@ -39,7 +39,7 @@ void Authenticator::AnswerOne(const std::vector<zmq::message_t>& request) {
     if (request.size() > kRequestId) id = Text(request[kRequestId]);
   } else {
     id = Text(request[kRequestId]);
-    refusal.address = std::string(Text(request[kAddress]));
+    refusal.address = WithoutMapping(Text(request[kAddress]));
     std::array<char, kCurveKeyCharacters + 1> key{};
     const zmq::message_t& credentials = request[kCredentials];
     const bool curve = Text(request[kMechanism]) == "CURVE" && credentials.size() == 32;
