@@ -2,6 +2,7 @@
 #ifndef LUTRA_TESTS_SUPPORT_FOLDER_H_
 #define LUTRA_TESTS_SUPPORT_FOLDER_H_
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -78,9 +79,12 @@ inline std::vector<std::byte> Content(const std::filesystem::path& path) {
   return *std::move(bytes);
 }
 
-// In place, as damage does it: with the permissions of a secret.
+// In place, as damage does it, and not flushed: with the permissions of a secret.
 inline void Put(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  REQUIRE(WriteFile(path, bytes, kSecretMode).ok());
+  StatusOr<OpenFile> file = OpenFile::Open(path, O_WRONLY | O_CREAT, kSecretMode);
+  REQUIRE(file.ok());
+  REQUIRE(file->Write(bytes).ok());
+  REQUIRE(file->Truncate(static_cast<int64_t>(bytes.size())).ok());
 }
 
 }  // namespace lutra

@@ -607,7 +607,7 @@ TEST_CASE("A disk that is full loses neither tape nor log", "[store][party]") {
   CHECK(Usable(*store) == std::vector<Identifier>{Id(1)});
   CHECK(store->OpenTape(SomeDigest(), Id(1)).ok());
   {
-    const FileSizeLimit limit(100);
+    const FileSizeLimit limit(60);
     CHECK(!store->SetKey(KeyName::kK1, Key{}).ok());
     CHECK(!store->Fingerprint(KeyName::kK1).ok());
     CHECK(!store->Bind(Id(1), Id(2)).ok());
