@@ -12,7 +12,7 @@
 #include "analysis/cost_report.h"
 #include "analysis/cost_table.h"
 #include "analysis/graph.h"
-#include "analysis/output_directory.h"
+#include "core/output_directory.h"
 #include "analysis/program_flags.h"
 #include "analysis/run_directory.h"
 #include "core/command_line.h"

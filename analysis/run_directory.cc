@@ -7,7 +7,7 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
-#include "analysis/output_directory.h"
+#include "core/output_directory.h"
 #include "core/file.h"
 #include "core/matrix_product.h"
 #include "core/version.h"

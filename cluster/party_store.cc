@@ -61,13 +61,14 @@ struct StoredKeys {
   }
 };
 
+// Those of these names that the role holds.
 template <size_t n>
-StoredKeys ToStored(const LongTermKeys& keys, const std::array<KeyName, n>& names) {
+StoredKeys ToStored(const LongTermKeys& keys, const std::array<KeyName, n>& names, Role role) {
   StoredKeys stored;
   stored.bytes.reserve(n * sizeof(Key));  // no copy is left behind
   for (const KeyName name : names) {
     const std::optional<Key>& key = keys.keys[static_cast<size_t>(name)];
-    if (!key.has_value()) continue;
+    if (!key.has_value() || !Holds(role, name)) continue;
     stored.names.push_back(static_cast<uint32_t>(name));
     stored.bytes.insert(stored.bytes.end(), key->bytes.begin(), key->bytes.end());
   }
@@ -254,21 +255,25 @@ Status PartyStore::SetKey(KeyName name, const Key& key) {
   if (!is_known || !Holds(role(), name)) {
     return InvalidArgument("key ", Name(name), ": ", Name(role()), " keeps no such key");
   }
-  const std::optional<Key>& held = keys_.keys[static_cast<size_t>(name)];
+  std::optional<Key>& held = keys_.keys[static_cast<size_t>(name)];
   if (held.has_value()) {
     if (*held == key) return absl::OkStatus();
     return absl::FailedPreconditionError(
         StrCat("'", path().string(), "': key ", Name(name), ": expected the one that is set"));
   }
-  LongTermKeys keys = keys_;
-  keys.keys[static_cast<size_t>(name)] = key;
-  std::vector<std::byte> bytes = WriteArchive(ToStored(keys, kLongTermNames));
+  // In place: a copy with one key more is what g++ 12 compiles wrongly at -O3.
+  held = key;
+  const Status status = WriteKeys();
+  if (!status.ok()) held.reset();
+  return status;
+}
+
+Status PartyStore::WriteKeys() const {
+  std::vector<std::byte> bytes = WriteArchive(ToStored(keys_, kLongTermNames, role()));
   const std::array<std::span<const std::byte>, 1> sections = {bytes};
   const Status status = WriteSections(path() / "keys", kKeysFormat, sections);
   Wipe(bytes);
-  LUTRA_RETURN_IF_ERROR(status);
-  keys_ = keys;
-  return absl::OkStatus();
+  return status;
 }
 
 StatusOr<Key> PartyStore::Fingerprint(KeyName name) const {
@@ -313,7 +318,7 @@ Status PartyStore::AddModel(const ModelRecord& model) {
   StoredModel stored;
   stored.id = model.id.bytes;
   stored.program = model.program.bytes;
-  stored.keys = ToStored(model.keys.For(role()), kModelNames);
+  stored.keys = ToStored(model.keys, kModelNames, role());
   std::vector<std::span<const std::byte>> sections(1);
   for (const ModelRecord::Message& message : model.messages) {
     stored.levels.push_back(message.level);
@@ -353,7 +358,8 @@ StatusOr<ModelRecord> PartyStore::ReadModel(const Identifier& id, bool with_mess
                            sections.size() - 1);
   }
   for (size_t i = 0; i < model->messages.size(); ++i) {
-    model->messages[i].payload = std::move(sections[i + 1]);
+    model->messages[i].payload.assign(sections[i + 1].begin(), sections[i + 1].end());
+    Wipe(sections[i + 1]);
   }
   return model;
 }

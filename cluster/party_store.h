@@ -82,6 +82,8 @@ class PartyStore {
   Role role() const { return directory_.role(); }
   const Identifier& id() const { return directory_.id(); }
   const std::filesystem::path& path() const { return directory_.path(); }
+  // Of the logs, what Open cut off: the begin of an entry that a crash cut short. To be logged.
+  int64_t torn_bytes() const { return consumed_log_.torn_bytes() + bound_log_.torn_bytes(); }
 
   // ---- keys: k0, k1, k2, data0, data1, those that this role holds ----
 
@@ -178,6 +180,7 @@ class PartyStore {
   PartyStore(StoreDirectory directory, DurableLog consumed, DurableLog bound);
   Status Load();
   Status LoadLogs();
+  Status WriteKeys() const;
   StatusOr<ModelRecord> ReadModel(const Identifier& id, bool with_messages) const;
   std::filesystem::path TapeFolder(const Digest& program) const;
   Status CheckNewPart(const Digest& program, const TapeHeader& header) const;

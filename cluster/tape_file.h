@@ -71,7 +71,7 @@ struct TapeEntry {
 StatusOr<TapeEntry> ParseTapeName(std::string_view name);
 
 using TapeChecksum = std::array<std::byte, 16>;
-inline constexpr size_t kTapeHeaderBytes = 152;  // without its checksum
+inline constexpr size_t kTapeHeaderBytes = 160;  // without its checksum
 
 // Takes the records of a part one after the other, header first.
 using TapeSink =

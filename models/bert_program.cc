@@ -431,16 +431,16 @@ Tensor OneHot(Ring ring, const Tensor& tokens, int64_t vocabulary) {
 }
 
 // word[token] + position, by the data owner itself.
-Tensor Embedded(const IntegerModel& model, const Tensor& tokens) {
-  const IntegerModelShape& shape = model.shape();
+Tensor Embedded(const IntegerModelShape& shape, const TokenEmbedding& embedding,
+                const Tensor& tokens) {
   Tensor embedded(Ring(shape.residual_bits),
                   Shape{tokens.shape().size(0), shape.sequence, shape.hidden});
   for (int64_t i = 0; i < tokens.elements(); ++i) {
     const auto token = static_cast<int64_t>(tokens.At(i));
     for (int64_t channel = 0; channel < shape.hidden; ++channel) {
-      const int64_t word = model.word()[static_cast<size_t>(token * shape.hidden + channel)];
+      const int64_t word = embedding.word[static_cast<size_t>(token * shape.hidden + channel)];
       const int64_t position =
-          model.position()[static_cast<size_t>(i % shape.sequence * shape.hidden + channel)];
+          embedding.position[static_cast<size_t>(i % shape.sequence * shape.hidden + channel)];
       embedded.Set(i * shape.hidden + channel, static_cast<uint64_t>(word + position));
     }
   }
@@ -490,14 +490,18 @@ NamedTensors BertModelInputs(const IntegerModel& model, const BertProgramOptions
 
 NamedTensors BertDataInputs(const IntegerModel& model, const BertProgramOptions& options,
                             const Tensor& examples) {
-  const IntegerModelShape& shape = model.shape();
+  return BertDataInputs(model.shape(), {model.word(), model.position()}, options, examples);
+}
+
+NamedTensors BertDataInputs(const IntegerModelShape& shape, const TokenEmbedding& embedding,
+                            const BertProgramOptions& options, const Tensor& examples) {
   NamedTensors inputs;
   if (shape.embedding == Embedding::kPatch) {
     Tensor pixels(kAccumulator, examples.shape());
     for (int64_t i = 0; i < examples.elements(); ++i) pixels.Set(i, examples.At(i));
     inputs.insert_or_assign("embedding.pixels", std::move(pixels));
   } else if (options.embedding == EmbeddingForm::kClient) {
-    inputs.insert_or_assign("embedding.embedded", Embedded(model, examples));
+    inputs.insert_or_assign("embedding.embedded", Embedded(shape, embedding, examples));
   } else {
     inputs.insert_or_assign("embedding.tokens",
                             OneHot(Ring(shape.residual_bits), examples, shape.vocabulary));

@@ -3,6 +3,7 @@
 #define LUTRA_MODELS_BERT_PROGRAM_H_
 
 #include <cstdint>
+#include <span>
 
 #include "core/status.h"
 #include "core/tensor.h"
@@ -40,6 +41,15 @@ NamedTensors BertModelInputs(const IntegerModel& model, const BertProgramOptions
 // [batch, n-1, K], checked against the model before.
 NamedTensors BertDataInputs(const IntegerModel& model, const BertProgramOptions& options,
                             const Tensor& examples);
+
+// The embedding of a token model: [V, H] and [n, H].
+struct TokenEmbedding {
+  std::span<const int8_t> word;
+  std::span<const int8_t> position;
+};
+// The same for a data owner, who has no model: the embedding only where the owner computes it.
+NamedTensors BertDataInputs(const IntegerModelShape& shape, const TokenEmbedding& embedding,
+                            const BertProgramOptions& options, const Tensor& examples);
 
 }  // namespace lutra
 

@@ -354,6 +354,15 @@ std::map<std::string, std::string> MetadataOf(const IntegerModelShape& shape) {
           {"labels", absl::StrJoin(shape.labels, ",")}};
 }
 
+StatusOr<IntegerModelShape> ShapeOfMetadata(const std::map<std::string, std::string>& metadata,
+                                            int64_t vocabulary, int64_t patch_size) {
+  LUTRA_ASSIGN_OR_RETURN(IntegerModelShape shape, ParseMetadata(metadata));
+  shape.vocabulary = vocabulary;
+  shape.patch_size = patch_size;
+  LUTRA_RETURN_IF_ERROR(CheckShape(shape));
+  return shape;
+}
+
 StatusOr<IntegerModel> MakeIntegerModel(Safetensors content) {
   auto weights = std::make_shared<IntegerModel::Weights>();
   StatusOr<IntegerModelShape> shape = ParseMetadata(content.metadata);

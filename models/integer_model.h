@@ -173,6 +173,9 @@ struct ExpectedTensor {
 std::map<std::string, ExpectedTensor> ExpectedTensors(const IntegerModelShape& shape);
 // The metadata strings of a model file.
 std::map<std::string, std::string> MetadataOf(const IntegerModelShape& shape);
+// The shape that they and the size of the embedding tell; an error names the field.
+StatusOr<IntegerModelShape> ShapeOfMetadata(const std::map<std::string, std::string>& metadata,
+                                            int64_t vocabulary, int64_t patch_size);
 
 }  // namespace lutra
 

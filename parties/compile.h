@@ -8,6 +8,8 @@
 #ifndef LUTRA_PARTIES_COMPILE_H_
 #define LUTRA_PARTIES_COMPILE_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -54,6 +56,7 @@ class ClientModel {
   friend Status WriteClientFile(const std::filesystem::path& path, const ClientModel& client);
   friend StatusOr<ClientModel> ReadClientFile(const std::filesystem::path& path);
   ClientModel() = default;
+  static StatusOr<ClientModel> Parse(const std::vector<std::vector<std::byte>>& sections);
 
   Digest program_;
   IntegerModelShape shape_;
@@ -77,6 +80,7 @@ StatusOr<TableContents> ReadCompiledTables(const std::filesystem::path& path,
                                            const Program& program);
 StatusOr<NamedTensors> ReadCompiledWeights(const std::filesystem::path& path,
                                            const Program& program);
+StatusOr<ClientModel> ReadCompiledClient(const std::filesystem::path& path, const Program& program);
 // The client part alone, which may lie anywhere: its own file is all that a data owner has.
 Status WriteClientFile(const std::filesystem::path& path, const ClientModel& client);
 StatusOr<ClientModel> ReadClientFile(const std::filesystem::path& path);

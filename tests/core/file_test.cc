@@ -1,46 +1,20 @@
 #include "core/file.h"
 
+#include <fcntl.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
-#include <csignal>
 #include <string>
+
+#include "tests/support/folder.h"
 
 namespace lutra {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A folder of this test's own, gone at the end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "lutra-file-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  fs::path operator/(std::string_view name) const { return path_ / name; }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-int64_t Entries(const fs::path& folder) {
-  return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
-}
-
-bool Mentions(const Status& status, std::string_view text) {
-  return std::string_view(status.message().data(), status.message().size()).find(text) !=
-         std::string_view::npos;
-}
 
 TEST_CASE("Files come back as they were written", "[core][file]") {
   const Folder folder;
@@ -110,15 +84,11 @@ TEST_CASE("A folder that may not be written is an error", "[core][file]") {
 TEST_CASE("A write that fails half-way leaves the old file and nothing else", "[core][file]") {
   const Folder folder;
   REQUIRE(WriteFile(folder / "file", std::string_view("old")).ok());
-  rlimit before;
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-  rlimit small = before;
-  small.rlim_cur = 5000;
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
-  const Status status = WriteFile(folder / "file", std::string(10000, 'x'));
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  Status status;
+  {
+    const FileSizeLimit limit(5000);
+    status = WriteFile(folder / "file", std::string(10000, 'x'));
+  }
   CHECK(Mentions(status, "cannot write"));
   CHECK(Mentions(status, "File too large"));
   CHECK(*ReadTextFile(folder / "file", 100) == "old");
@@ -136,6 +106,91 @@ TEST_CASE("A full disk leaves the old file and nothing else", "[core][file]") {
   CHECK(mount("none", folder.path().c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "size=64k") == 0);
   CHECK(Mentions(WriteFile(folder / "file", std::string_view("new")), "Read-only file system"));
   CHECK(umount(folder.path().c_str()) == 0);
+}
+
+TEST_CASE("What is private is the owner's alone", "[core][file]") {
+  const Folder folder;
+  const fs::path file = folder / "secret";
+  REQUIRE(WriteFile(file, std::string_view("x"), kSecretMode).ok());
+  CHECK(CheckPrivate(file).ok());
+  CHECK(CheckPrivate(folder.path()).ok());
+  for (const mode_t mode : {0640, 0604, 0610, 0602}) {
+    REQUIRE(chmod(file.c_str(), mode) == 0);
+    const Status status = CheckPrivate(file);
+    CHECK(absl::IsPermissionDenied(status));
+    CHECK(Mentions(status, "expected 0600"));
+  }
+  CHECK(Mentions(CheckPrivate(file), "found 0602"));
+  CHECK(absl::IsNotFound(CheckPrivate(folder / "missing")));
+  if (geteuid() == 0) {
+    REQUIRE(chmod(file.c_str(), 0600) == 0);
+    REQUIRE(chown(file.c_str(), 12345, 12345) == 0);
+    CHECK(Mentions(CheckPrivate(file), "owner: expected user 0, found 12345"));
+  } else {
+    WARN("files of other users: only root can make one");
+  }
+}
+
+TEST_CASE("Private directories are made once and checked after", "[core][file]") {
+  const Folder folder;
+  CHECK(MakePrivateDirectory(folder / "new").ok());
+  CHECK((fs::status(folder / "new").permissions() & fs::perms::mask) == fs::perms::owner_all);
+  CHECK(MakePrivateDirectory(folder / "new").ok());
+  REQUIRE(chmod((folder / "new").c_str(), 0755) == 0);
+  CHECK(Mentions(MakePrivateDirectory(folder / "new"), "expected 0700"));
+  CHECK(absl::IsNotFound(MakePrivateDirectory(folder / "no" / "parent")));
+  REQUIRE(WriteFile(folder / "file", std::string_view("x")).ok());
+  CHECK(Mentions(MakePrivateDirectory(folder / "file"), "is not a directory"));
+}
+
+TEST_CASE("A new file has its name only when it is whole", "[core][file]") {
+  const Folder folder;
+  const std::string text = "0123456789";
+  const auto bytes = std::as_bytes(std::span(text));
+  {
+    StatusOr<NewFile> file = NewFile::Create(folder / "file", kSecretMode);
+    REQUIRE(file.ok());
+    CHECK(file->Write(bytes.first(3), bytes.subspan(3)).ok());
+    CHECK(!fs::exists(folder / "file"));
+    CHECK(Entries(folder.path()) == 1);
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder.path())) {
+      CHECK(IsTemporaryName(entry.path()));
+    }
+  }
+  CHECK(Entries(folder.path()) == 0);
+  StatusOr<NewFile> file = NewFile::Create(folder / "file", kSecretMode);
+  REQUIRE(file.ok());
+  CHECK(file->Write(bytes.first(3), bytes.subspan(3)).ok());
+  CHECK(file->Write(bytes).ok());
+  CHECK(file->Commit().ok());
+  CHECK(*ReadTextFile(folder / "file", 100) == text + text);
+  CHECK(CheckPrivate(folder / "file").ok());
+  CHECK(!IsTemporaryName(folder / "file"));
+}
+
+TEST_CASE("Reading at an offset gives all or an error", "[core][file]") {
+  const Folder folder;
+  REQUIRE(WriteFile(folder / "file", std::string_view("0123456789")).ok());
+  const StatusOr<OpenFile> file = OpenFile::Open(folder / "file", O_RDONLY);
+  REQUIRE(file.ok());
+  CHECK(*file->Size() == 10);
+  std::array<std::byte, 3> first;
+  std::array<std::byte, 2> second;
+  REQUIRE(file->ReadAt(4, first, second).ok());
+  CHECK(first[0] == std::byte{'4'});
+  CHECK(second[1] == std::byte{'8'});
+  CHECK(file->ReadAt(10, std::span<std::byte>()).ok());
+  const Status status = file->ReadAt(8, first);
+  CHECK(Mentions(status, "ends early: expected 3 bytes at offset 8, found 2"));
+  CHECK(Mentions(status, (folder / "file").string()));
+  CHECK(!OpenFile::Open(folder / "missing", O_RDONLY).ok());
+  CHECK(Mentions(OpenFile::Open("/dev/null", O_RDONLY)->Size().status(), "not a regular file"));
+}
+
+TEST_CASE("A device that is full is an error of the write", "[core][file]") {
+  StatusOr<OpenFile> full = OpenFile::Open("/dev/full", O_WRONLY);
+  REQUIRE(full.ok());
+  CHECK(Mentions(full->Write(std::as_bytes(std::span("x"))), "No space left on device"));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Directories of results, written all or nothing. A directory that does not hold an earlier result
 // of the same kind is never touched.
-#ifndef LUTRA_ANALYSIS_OUTPUT_DIRECTORY_H_
-#define LUTRA_ANALYSIS_OUTPUT_DIRECTORY_H_
+#ifndef LUTRA_CORE_OUTPUT_DIRECTORY_H_
+#define LUTRA_CORE_OUTPUT_DIRECTORY_H_
 
 #include <filesystem>
 #include <functional>
@@ -30,6 +30,13 @@ Status WriteOutputDirectory(const std::filesystem::path& path, const DirectoryFi
                             const MayReplace& may_replace,
                             const std::function<bool(const std::string& name)>& is_own);
 
+// The same for files that `fill` writes into the directory that it is given, with permissions of
+// their own; its error is returned.
+Status WriteOutputDirectory(
+    const std::filesystem::path& path,
+    const std::function<Status(const std::filesystem::path& directory)>& fill,
+    const MayReplace& may_replace, const std::function<bool(const std::string& name)>& is_own);
+
 }  // namespace lutra
 
-#endif  // LUTRA_ANALYSIS_OUTPUT_DIRECTORY_H_
+#endif  // LUTRA_CORE_OUTPUT_DIRECTORY_H_

@@ -1,4 +1,4 @@
-#include "analysis/output_directory.h"
+#include "core/output_directory.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -137,14 +137,15 @@ Status Place(const fs::path& fresh, const fs::path& path) {
 }
 
 // What others put beside an earlier result moves into the new one.
-Status KeepForeign(const fs::path& old, const fs::path& path, const DirectoryFiles& files,
+Status KeepForeign(const fs::path& old, const fs::path& path,
                    const std::function<bool(const std::string& name)>& is_own) {
   std::error_code error;
   std::vector<fs::path> foreign;
   for (fs::directory_iterator entry(old, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (!is_own(name) && !files.contains(name)) foreign.push_back(entry->path());
+    std::error_code ignored;
+    if (!is_own(name) && !fs::exists(path / name, ignored)) foreign.push_back(entry->path());
   }
   for (const fs::path& entry : foreign) {
     if (!error) fs::rename(entry, path / entry.filename(), error);
@@ -165,15 +166,26 @@ Status CheckOutputDirectory(const fs::path& path, const MayReplace& may_replace)
 Status WriteOutputDirectory(const fs::path& path, const DirectoryFiles& files,
                             const MayReplace& may_replace,
                             const std::function<bool(const std::string& name)>& is_own) {
+  const auto fill = [&](const fs::path& directory) {
+    for (const auto& [name, contents] : files) {
+      const Status status = WriteFile(directory / name, contents);
+      // Of the path that was asked for, not of the temporary one.
+      if (!status.ok()) return Annotate(status, StrCat("'", path.string(), "': ", name));
+    }
+    return absl::OkStatus();
+  };
+  return WriteOutputDirectory(path, fill, may_replace, is_own);
+}
+
+Status WriteOutputDirectory(const fs::path& path,
+                            const std::function<Status(const fs::path& directory)>& fill,
+                            const MayReplace& may_replace,
+                            const std::function<bool(const std::string& name)>& is_own) {
   LUTRA_ASSIGN_OR_RETURN(const fs::path resolved, Resolve(path));
   LUTRA_ASSIGN_OR_RETURN(const Existing existing, Examine(resolved, may_replace));
   Scaffold scaffold;
   LUTRA_RETURN_IF_ERROR(scaffold.Raise(resolved));
-  for (const auto& [name, contents] : files) {
-    const Status status = WriteFile(scaffold.temporary() / name, contents);
-    // Of the path that was asked for, not of the temporary one.
-    if (!status.ok()) return Annotate(status, StrCat("'", path.string(), "': ", name));
-  }
+  LUTRA_RETURN_IF_ERROR(fill(scaffold.temporary()));
   LUTRA_RETURN_IF_ERROR(OpenToOthers(scaffold.temporary()));
   FlushDirectory(scaffold.temporary());
   if (existing == Existing::kNothing) {
@@ -185,7 +197,7 @@ Status WriteOutputDirectory(const fs::path& path, const DirectoryFiles& files,
   FlushDirectory(resolved.parent_path());
   const Status kept = existing == Existing::kNothing
                           ? absl::OkStatus()
-                          : KeepForeign(scaffold.temporary(), resolved, files, is_own);
+                          : KeepForeign(scaffold.temporary(), resolved, is_own);
   if (!kept.ok()) scaffold.Forget();
   return kept;
 }
