@@ -522,7 +522,7 @@ Status PartyStore::Import::Add(std::span<const std::byte> record) {
         NewFile::Create(store_.TapeFolder(program_) / decoder_.header().FileName(), kSecretMode));
     file_ = std::make_unique<NewFile>(std::move(file));
   }
-  if (file_ == nullptr) return InvalidArgument("part of a tape: its header was refused");
+  if (file_ == nullptr) return InvalidArgument("part of a tape: given up after an earlier error");
   const Status status = file_->Write(record);
   if (!status.ok()) file_.reset();
   return status;

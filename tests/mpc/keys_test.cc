@@ -136,5 +136,13 @@ TEST_CASE("A cost adds up by phase and link", "[mpc][cost]") {
   CHECK(cost.links[2].to == Role::kP2);
 }
 
+TEST_CASE("Identifiers of a seed are told apart by seed, purpose and number", "[mpc][keys]") {
+  const Identifier first = IdentifierFromSeed(1, "tape id", 0);
+  CHECK(IdentifierFromSeed(1, "tape id", 0) == first);
+  CHECK(IdentifierFromSeed(2, "tape id", 0) != first);
+  CHECK(IdentifierFromSeed(1, "model id", 0) != first);
+  CHECK(IdentifierFromSeed(1, "tape id", 1) != first);
+}
+
 }  // namespace
 }  // namespace lutra

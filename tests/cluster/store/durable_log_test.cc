@@ -145,7 +145,7 @@ TEST_CASE("An append that the disk has no room for does not count", "[store][log
   const std::vector<std::byte> before = Content(path);
   StatusOr<DurableLog> log = DurableLog::Open(path, kFormat);
   REQUIRE(log.ok());
-  for (const size_t room : {0, 1, 21, 22, 30}) {
+  for (const size_t room : {0u, 1u, 21u, 22u, 30u}) {
     INFO(room);
     {
       const FileSizeLimit limit(before.size() + room);

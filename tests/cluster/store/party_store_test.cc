@@ -597,7 +597,7 @@ TEST_CASE("A disk that is full loses neither tape nor log", "[store][party]") {
   PutTape(folder / "p1", HeaderOf(Id(1), 0));
   CHECK(Scan(*store).empty());
   const auto size = fs::file_size(folder / "p1" / "consumed");
-  for (const rlim_t room : {0, 1, 40}) {
+  for (const rlim_t room : {0u, 1u, 40u}) {
     const FileSizeLimit limit(size + room);
     const Status status = store->Consume(Id(1));
     CHECK(Mentions(status, "consumed"));

@@ -68,13 +68,13 @@ Status ReadAll(const fs::path& path, size_t window, std::vector<std::byte>& word
 TEST_CASE("Words come back in windows of any size, however they were appended", "[store][tape]") {
   const std::vector<std::byte> words = RandomBytes(1000, 1);
   std::vector<std::byte> file;
-  for (const size_t piece : {1, 63, 64, 65, 200, 1000}) {
+  for (const size_t piece : {1u, 63u, 64u, 65u, 200u, 1000u}) {
     const Folder folder;
     const fs::path path = WritePart(folder.path(), SomeHeader(Role::kP1, 1000, 64), words, piece);
     CHECK(Entries(folder.path()) == 1);
     if (file.empty()) file = Content(path);
     CHECK(Content(path) == file);
-    for (const size_t window : {1, 7, 63, 64, 65, 128, 333, 1000}) {
+    for (const size_t window : {1u, 7u, 63u, 64u, 65u, 128u, 333u, 1000u}) {
       std::vector<std::byte> read;
       CHECK(ReadAll(path, window, read).ok());
       CHECK(read == words);
@@ -123,7 +123,7 @@ TEST_CASE("Any flipped bit is found before it is used", "[store][tape]") {
     std::vector<std::byte> bad = good;
     bad[at] ^= static_cast<std::byte>(1 << (at % 8));
     Put(path, bad);
-    for (const size_t window : {17, 300}) {
+    for (const size_t window : {17u, 300u}) {
       std::vector<std::byte> read;
       const Status status = ReadAll(path, window, read);
       if (status.ok()) FAIL("byte " << at << " flipped and nobody saw it");
@@ -316,7 +316,7 @@ TEST_CASE("A spoiled header under a right checksum is an error or a header", "[s
   for (int round = 0; round < 4000; ++round) {
     std::vector<std::byte> header(good.begin(), good.begin() + kTapeHeaderBytes);
     const size_t at = 12 + static_cast<size_t>(random()) % (header.size() - 12);
-    for (size_t i = at; i < std::min(header.size(), at + 1 + round % 9); ++i) {
+    for (size_t i = at; i < std::min(header.size(), at + 1 + static_cast<size_t>(round % 9)); ++i) {
       header[i] = round % 2 == 0 ? std::byte{0xff} : static_cast<std::byte>(random());
     }
     TapeChecksum checksum;
