@@ -31,15 +31,12 @@ StatusOr<std::unique_ptr<StreamTape>> StreamTape::Open(Endpoint& endpoint, const
                                                        const Identifier& tape,
                                                        double silence_seconds) {
   LUTRA_ASSIGN_OR_RETURN(const Identifier channel, RandomIdentifier());
-  auto stream =
-      std::unique_ptr<StreamTape>(new StreamTape(endpoint, channel, silence_seconds));
-  LUTRA_RETURN_IF_ERROR(endpoint.Ask(Role::kDealer, channel,
-                                     EncodeRequest(OpenStream{program, tape}),
-                                     After(silence_seconds)));
+  auto stream = std::unique_ptr<StreamTape>(new StreamTape(endpoint, channel, silence_seconds));
+  LUTRA_RETURN_IF_ERROR(endpoint.Ask(
+      Role::kDealer, channel, EncodeRequest(OpenStream{program, tape}), After(silence_seconds)));
   constexpr int64_t kMostAnswer = 1 << 16;
-  LUTRA_ASSIGN_OR_RETURN(const Bytes answer,
-                         endpoint.Receive({Role::kDealer}, channel, /*tag=*/0, kMostAnswer,
-                                          After(silence_seconds)));
+  LUTRA_ASSIGN_OR_RETURN(const Bytes answer, endpoint.Receive({Role::kDealer}, channel, /*tag=*/0,
+                                                              kMostAnswer, After(silence_seconds)));
   LUTRA_ASSIGN_OR_RETURN(const TapeOffer offer, DecodeAnswer<TapeOffer>(answer, "dealer: stream"));
   if (!offer.found) return Unavailable("dealer: no stream of tape ", tape.Hex());
   LUTRA_RETURN_IF_ERROR(stream->NextRecord());
@@ -84,8 +81,8 @@ TapeFeed::TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource
                    int64_t memory_bytes, bool streamed)
     : program_(program), role_(role), source_(std::move(source)) {
   const bool whole = !streamed && source_->header().words <= memory_bytes;
-  windows_ = TapeLayout::Windows(program,
-                                 whole ? std::numeric_limits<int64_t>::max() : kWindowBytes);
+  windows_ =
+      TapeLayout::Windows(program, whole ? std::numeric_limits<int64_t>::max() : kWindowBytes);
 }
 
 Status TapeFeed::ReadWindow() {

@@ -44,8 +44,7 @@ class StreamTape final : public TapeSource {
  public:
   // Asks the dealer for its part of a tape; the header is there when it returns.
   static StatusOr<std::unique_ptr<StreamTape>> Open(Endpoint& endpoint, const Digest& program,
-                                                    const Identifier& tape,
-                                                    double silence_seconds);
+                                                    const Identifier& tape, double silence_seconds);
   ~StreamTape() override;
   const TapeHeader& header() const override { return decoder_.header(); }
   Status Read(std::span<std::byte> words) override;
