@@ -1,5 +1,7 @@
 #include "cluster/tensor_file.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -183,6 +185,20 @@ StatusOr<TableContents> ReadTables(const std::filesystem::path& path, const Prog
     tables.push_back(std::move(tensors[i].tensor));
   }
   return tables;
+}
+
+Bytes PackTables(const Program& program, const TableContents& tables) {
+  LUTRA_CHECK(tables.size() == program.tables().size());
+  size_t size = 0;
+  for (const Tensor& table : tables) size += table.raw().size();
+  Bytes bytes(size);
+  size_t at = 0;
+  for (const Tensor& table : tables) {
+    const std::span<const std::byte> lanes = table.raw();
+    std::copy(lanes.begin(), lanes.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+    at += lanes.size();
+  }
+  return bytes;
 }
 
 Status WriteWeights(const std::filesystem::path& path, const Program& program,

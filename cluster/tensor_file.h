@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "core/memory.h"
 #include "core/status.h"
 #include "mpc/program.h"
 
@@ -15,6 +16,9 @@ Status WriteTables(const std::filesystem::path& path, const Program& program,
 // An error names the file and the table whose name, ring or shape is not the program's; a public
 // table must have the program's contents.
 StatusOr<TableContents> ReadTables(const std::filesystem::path& path, const Program& program);
+
+// The same contents as one message: the lanes of all tables, one table after the other.
+Bytes PackTables(const Program& program, const TableContents& tables);
 
 // The inputs of the model owner: a file of mode 0600.
 Status WriteWeights(const std::filesystem::path& path, const Program& program,

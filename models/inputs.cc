@@ -156,6 +156,31 @@ Examples Examples::Slice(int64_t begin, int64_t end) const {
       .expected_logits = expected_logits.empty() ? Tensor() : Rows(expected_logits, begin, end)};
 }
 
+std::string_view UnitOf(const Examples& examples) {
+  return examples.texts.empty() ? "example" : "message";
+}
+
+Tensor BatchOf(const Tensor& inputs, int64_t begin, int64_t batch) {
+  std::vector<int64_t> sizes = inputs.shape().sizes();
+  const int64_t count = sizes[0];
+  sizes[0] = batch;
+  Tensor result(inputs.ring(), Shape(std::move(sizes)));
+  const size_t bytes = inputs.bytes() / static_cast<size_t>(count);
+  for (int64_t i = 0; i < batch; ++i) {
+    const auto source = static_cast<size_t>(std::min(begin + i, count - 1));
+    std::memcpy(result.raw().data() + static_cast<size_t>(i) * bytes,
+                inputs.raw().data() + source * bytes, bytes);
+  }
+  return result;
+}
+
+double Accuracy(const std::vector<int>& predictions, const std::vector<int>& labels) {
+  LUTRA_CHECK(!labels.empty() && predictions.size() == labels.size());
+  int64_t right = 0;
+  for (size_t i = 0; i < labels.size(); ++i) right += predictions[i] == labels[i] ? 1 : 0;
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
 Companions CompanionsOf(const std::filesystem::path& model) {
   const std::filesystem::path folder = model.parent_path();
   const std::string stem = model.stem().string();

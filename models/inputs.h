@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/status.h"
@@ -28,6 +29,13 @@ struct Examples {
   // The examples [begin, end).
   Examples Slice(int64_t begin, int64_t end) const;
 };
+
+// What an example is called: "message" where there are texts, else "example"; the plural with an s.
+std::string_view UnitOf(const Examples& examples);
+// The inputs of examples begin .. begin + batch, the last one repeated where there are no more.
+Tensor BatchOf(const Tensor& inputs, int64_t begin, int64_t batch);
+// Which part of the predictions is right: 0 to 1. As many labels as predictions, at least one.
+double Accuracy(const std::vector<int>& predictions, const std::vector<int>& labels);
 
 // Where the files that belong to a model file DIR/NAME.safetensors lie.
 struct Companions {

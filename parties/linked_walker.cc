@@ -50,11 +50,13 @@ Status LinkedWalker::RunLevel(Phase phase, int level) {
   return walker_.After(phase, level, std::move(messages));
 }
 
-Status LinkedWalker::Run(Phase phase, const std::function<Status(int level)>& before_level) {
+Status LinkedWalker::Run(Phase phase, const std::function<Status(int level)>& before_level,
+                         const std::function<void(int level)>& after_level) {
   const int levels = phase == Phase::kPrepare ? 1 : program_.levels(phase);
   for (int level = 0; level < levels; ++level) {
     if (before_level) LUTRA_RETURN_IF_ERROR(before_level(level));
     LUTRA_RETURN_IF_ERROR(RunLevel(phase, level));
+    if (after_level) after_level(level);
     if (phase == Phase::kOnline) walker_.Release(level);
   }
   return absl::OkStatus();

@@ -56,9 +56,11 @@ class LinkedWalker {
         links_(std::move(links)),
         ledger_(ledger) {}
 
-  // All levels of a phase; prepare has one. `before_level` is called before each of them. Errors
-  // name the peer, phase and level; the channel is as it then is: cancel it.
-  Status Run(Phase phase, const std::function<Status(int level)>& before_level = nullptr);
+  // All levels of a phase; prepare has one. `before_level` is called before each of them,
+  // `after_level` while the walker still has the level's values. Errors name the peer, phase and
+  // level; the channel is as it then is: cancel it.
+  Status Run(Phase phase, const std::function<Status(int level)>& before_level = nullptr,
+             const std::function<void(int level)>& after_level = nullptr);
 
  private:
   Status RunLevel(Phase phase, int level);

@@ -12,12 +12,12 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
+#include "analysis/prediction_table.h"
 #include "analysis/program_flags.h"
 #include "core/command_line.h"
 #include "core/matrix_product.h"
 #include "core/memory.h"
 #include "core/status.h"
-#include "sim/excerpt.h"
 #include "sim/interrupts.h"
 #include "sim/model_run.h"
 
@@ -26,9 +26,6 @@ namespace {
 
 constexpr std::string_view kProgram = "lutra-sim";
 constexpr int kDisagreement = 3;
-constexpr size_t kShownExamples = 8;
-constexpr int64_t kColumns = 80;
-constexpr int64_t kLabelColumns = 12;
 
 CommandLine MakeCommandLine() {
   CommandLine line(
@@ -86,11 +83,6 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
 
 void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
-// "1 message", "200 messages".
-std::string Count(int64_t number, std::string_view unit) {
-  return StrCat(Grouped(number), " ", unit, number == 1 ? "" : "s");
-}
-
 void PrintHead(const ModelJob& job, const ModelRunOptions& options) {
   const IntegerModelShape& shape = job.model.shape();
   Print(StrCat("Model     ", options.model, "\n"));
@@ -103,47 +95,11 @@ void PrintHead(const ModelJob& job, const ModelRunOptions& options) {
   std::fflush(stdout);
 }
 
-// Examples from the front, with those that come out differently preferred.
-std::vector<size_t> ShownExamples(const ModelRunResult& result) {
-  std::vector<size_t> shown;
-  for (size_t i = 0; i < result.clear.size() && shown.size() < 2; ++i) {
-    if (result.clear[i] != result.secure[i]) shown.push_back(i);
-  }
-  for (size_t i = 0; i < result.secure.size() && shown.size() < kShownExamples; ++i) {
-    if (std::find(shown.begin(), shown.end(), i) == shown.end()) shown.push_back(i);
-  }
-  std::sort(shown.begin(), shown.end());
-  return shown;
-}
-
-// Predictions, labels where there are any, and the examples themselves in what is left of a line.
+// Predictions of the run and of the clear twin, as far as there are any.
 void PrintExamples(const ModelJob& job, const ModelRunResult& result) {
-  const Examples& examples = job.examples;
-  std::vector<std::string> labels;
-  size_t widest = std::string_view("secure").size();
-  for (const std::string& label : job.model.shape().labels) {
-    labels.push_back(Excerpt(label, kLabelColumns));
-    widest = std::max(widest, labels.back().size());
-  }
-  std::vector<std::string> head = {"secure"};
-  if (!result.clear.empty()) head.emplace_back("clear");
-  if (!examples.labels.empty()) head.emplace_back("label");
-  const int64_t room = kColumns - static_cast<int64_t>(head.size() * (widest + 2));
-  head.emplace_back(UnitOf(examples));
-  TextTable table(head, {head.size() - 2, head.size() - 1, 1});
-  const auto name = [&](int label) { return labels[static_cast<size_t>(label)]; };
-  for (const size_t i : ShownExamples(result)) {
-    std::vector<std::string> row = {name(result.secure[i])};
-    if (!result.clear.empty()) row.push_back(name(result.clear[i]));
-    if (!examples.labels.empty()) row.push_back(name(examples.labels[i]));
-    row.push_back(examples.texts.empty() ? StrCat(i + 1) : Excerpt(examples.texts[i], room));
-    table.AddRow(std::move(row));
-  }
-  Print(table.ToString());
-  if (result.secure.size() > kShownExamples) {
-    Print(StrCat("(", kShownExamples, " of ", Grouped(examples.count()), ")\n"));
-  }
-  Print("\n");
+  std::vector<PredictionColumn> columns = {{"secure", result.secure}};
+  if (!result.clear.empty()) columns.push_back({"clear", result.clear});
+  Print(PredictionTable(job.examples, job.model.shape().labels, columns) + "\n");
 }
 
 void PrintCosts(const ModelJob& job, const ModelRunResult& result) {

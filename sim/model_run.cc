@@ -1,7 +1,6 @@
 #include "sim/model_run.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -18,27 +17,6 @@ namespace {
 BertProgramOptions WithBatch(BertProgramOptions options, int64_t batch) {
   options.batch = batch;
   return options;
-}
-
-// Examples begin .. begin + batch, the last one repeated where there are no more.
-Tensor BatchOf(const Tensor& examples, int64_t begin, int64_t batch) {
-  std::vector<int64_t> sizes = examples.shape().sizes();
-  const int64_t count = sizes[0];
-  sizes[0] = batch;
-  Tensor result(examples.ring(), Shape(std::move(sizes)));
-  const size_t bytes = examples.bytes() / static_cast<size_t>(count);
-  for (int64_t i = 0; i < batch; ++i) {
-    const auto source = static_cast<size_t>(std::min(begin + i, count - 1));
-    std::memcpy(result.raw().data() + static_cast<size_t>(i) * bytes,
-                examples.raw().data() + source * bytes, bytes);
-  }
-  return result;
-}
-
-double Accuracy(const std::vector<int>& predictions, const std::vector<int>& labels) {
-  int64_t right = 0;
-  for (size_t i = 0; i < labels.size(); ++i) right += predictions[i] == labels[i] ? 1 : 0;
-  return static_cast<double>(right) / static_cast<double>(labels.size());
 }
 
 // One run of a model: the program, its simulation, and the results as they come.
@@ -250,10 +228,6 @@ StatusOr<ModelJob> MakeSyntheticJob(const ModelRunOptions& options) {
 }
 
 }  // namespace
-
-std::string_view UnitOf(const Examples& examples) {
-  return examples.texts.empty() ? "example" : "message";
-}
 
 StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options) {
   return IsSyntheticName(options.model) ? MakeSyntheticJob(options) : LoadFileJob(options);

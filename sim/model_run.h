@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "analysis/run_directory.h"
@@ -44,9 +43,6 @@ struct ModelJob {
   Examples examples;
   MemoryPlan plan;
 };
-
-// What an example is called: "message" where there are texts, else "example"; the plural with an s.
-std::string_view UnitOf(const Examples& examples);
 
 // Without an input: the texts beside the model file, or random examples for a synthetic shape. What
 // this machine cannot hold is refused (see PlanMemory) before a synthetic model is made.

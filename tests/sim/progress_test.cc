@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "sim/excerpt.h"
+#include "analysis/excerpt.h"
 
 namespace lutra {
 namespace {

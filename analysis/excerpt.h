@@ -1,6 +1,6 @@
 // Foreign text in a table on a terminal.
-#ifndef LUTRA_SIM_EXCERPT_H_
-#define LUTRA_SIM_EXCERPT_H_
+#ifndef LUTRA_ANALYSIS_EXCERPT_H_
+#define LUTRA_ANALYSIS_EXCERPT_H_
 
 #include <cstdint>
 #include <string>
@@ -15,4 +15,4 @@ std::string Excerpt(std::string_view text, int64_t columns);
 
 }  // namespace lutra
 
-#endif  // LUTRA_SIM_EXCERPT_H_
+#endif  // LUTRA_ANALYSIS_EXCERPT_H_

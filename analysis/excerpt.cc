@@ -1,4 +1,4 @@
-#include "sim/excerpt.h"
+#include "analysis/excerpt.h"
 
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
