@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kLoggedPerMinute = 100;
 // Messages read from one socket before others, and sending, have their turn.
 constexpr int kReadAtOnce = 256;
+// By the authenticator.
+constexpr std::string_view kToldAlready = "told already";
 
 // Throws zmq::error_t.
 void UseServerKeys(zmq::socket_t& socket, const CurveKeyPair& keys) {
@@ -318,20 +320,29 @@ void LinkThread::ReadGuestEvents() {
       case ZMQ_EVENT_ACCEPTED:
         accepted_.insert_or_assign(descriptor, Accepted{PeerAddress(descriptor), 0});
         break;
+      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        failed_handshake_ = kToldAlready;
+        break;
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         failed_handshake_ = options_.insecure_plaintext
                                 ? "refused a connection: not plain text ZeroMQ"
                                 : "refused a connection: no CURVE, or not with our public key";
         break;
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        failed_handshake_ = "a connection ended before its handshake was done";
+        failed_handshake_ =
+            StrCat("a connection ended during its handshake: ",
+                   options_.insecure_plaintext ? "does it use plain text?"
+                                               : "does it use CURVE, and our public key?");
         break;
       case ZMQ_EVENT_DISCONNECTED: {
         const auto found = accepted_.find(descriptor);
         if (found == accepted_.end()) break;
         if (found->second.connection != 0) {
           leaving_.insert(found->second.connection);
-        } else if (!failed_handshake_.empty()) {
+        } else if (failed_handshake_ != kToldAlready) {
+          if (failed_handshake_.empty()) {
+            failed_handshake_ = "a connection ended before a valid hello";
+          }
           // ZeroMQ tells no address; who closed the connection at once is not known any more.
           const std::string& address = found->second.address;
           Log({{}, address.empty() ? "an unknown address" : address, "", failed_handshake_});
