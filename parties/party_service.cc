@@ -106,7 +106,7 @@ Status PartyService::LoadModels() {
   if (removed > 0) log_.Error(StrCat("removed ", removed, " parts of tapes consumed before"));
   for (const Identifier& id : store_.models()) {
     LUTRA_ASSIGN_OR_RETURN(const ModelRecord record, store_.LoadModel(id));
-    LUTRA_RETURN_IF_ERROR(AddModel(record));
+    LUTRA_RETURN_IF_ERROR(AddModel(record, nullptr));
   }
   return absl::OkStatus();
 }
@@ -128,12 +128,12 @@ StatusOr<const PartyService::ServedProgram*> PartyService::Serve(const Digest& d
 }
 
 // Walks the model phase on what the model owner sent.
-Status PartyService::AddModel(const ModelRecord& record) {
+Status PartyService::AddModel(const ModelRecord& record, Ledger* ledger) {
   auto model = std::make_unique<Model>();
   model->id = record.id;
   LUTRA_ASSIGN_OR_RETURN(model->served, Serve(record.program));
   const Program& program = model->served->program;
-  model->walker = std::make_unique<Walker>(program, role_, pool_, nullptr);
+  model->walker = std::make_unique<Walker>(program, role_, pool_, ledger);
   LUTRA_RETURN_IF_ERROR(
       model->walker->StartModel(KeyRing::ForModel(record.keys, record.id), NothingOwned()));
   for (int level = 0; level < program.levels(Phase::kModel); ++level) {
@@ -145,6 +145,7 @@ Status PartyService::AddModel(const ModelRecord& record) {
     LUTRA_RETURN_IF_ERROR(model->walker->After(Phase::kModel, level, std::move(messages)));
   }
   model->walker->FinishModel();
+  model->walker = model->walker->Fork(nullptr);
   const std::lock_guard lock(mutex_);
   models_[record.id] = std::move(model);
   changed_.notify_all();
@@ -307,7 +308,17 @@ StatusOr<Bytes> PartyService::OnShareModel(const Request& request) {
     LUTRA_RETURN_IF_ERROR(store_.AddProgram(program));
     LUTRA_RETURN_IF_ERROR(store_.AddModel(record));
   }
-  LUTRA_RETURN_IF_ERROR(AddModel(record));
+  SessionRecord shared;  // under the model's id: what sharing it took here
+  shared.session = shared.model = record.id;
+  shared.program = record.program;
+  {
+    Timer timer(shared.seconds[static_cast<size_t>(Phase::kModel)]);
+    LUTRA_RETURN_IF_ERROR(AddModel(record, &shared.ledger));
+  }
+  {
+    const std::lock_guard lock(store_mutex_);
+    LUTRA_RETURN_IF_ERROR(store_.AddSession(shared));
+  }
   log_.Info(StrCat("model ", record.id.Hex(), " of program ", record.program.Hex()));
   return EncodeAnswer(Done());
 }
@@ -343,7 +354,10 @@ StatusOr<Done> PartyService::OnMerge(const Request& request) {
   LUTRA_ASSIGN_OR_RETURN(const Merge merge, DecodeRequest<Merge>(request.body));
   const std::lock_guard lock(store_mutex_);
   LUTRA_ASSIGN_OR_RETURN(const size_t added, store_.Merge(merge.consumed));
-  if (added > 0) log_.Error(StrCat("learnt of ", added, " tapes that p1 has consumed"));
+  if (added > 0) {
+    log_.Info(StrCat("learnt of ", added, " tapes that p1 has consumed"));
+    LUTRA_RETURN_IF_ERROR(store_.RemoveConsumedTapes().status());
+  }
   return Done();
 }
 
@@ -480,6 +494,14 @@ void PartyService::PrepareSession(const SessionPointer& session, const Identifie
     End(session, status);
     return;
   }
+  if (role_ == Role::kP0 && !session->model->served->plan.TakesPart(role_, Phase::kOnline)) {
+    // All that P0 does is done; its record goes by the tape, as it hears of no session.
+    session->id = session->tape;
+    const Status recorded = Record(*session, /*framing_bytes=*/0);
+    if (!recorded.ok()) log_.Error("record", recorded);
+    End(session, recorded);
+    return;
+  }
   const std::lock_guard lock(mutex_);
   if (session->state == Session::State::kPreparing) session->state = Session::State::kPrepared;
   changed_.notify_all();
@@ -501,19 +523,21 @@ void PartyService::RunOnline(const SessionPointer& session, const std::optional<
   }
   if (!status.ok()) endpoint_.Cancel(session->id, status);
   endpoint_.Close(session->id);
-  if (status.ok()) {
-    SessionRecord record;
-    record.session = session->id;
-    record.model = session->model->id;
-    record.tape = session->tape;
-    record.program = program.digest();
-    record.seconds = session->seconds;
-    record.counters["framing_bytes"] = FramingBytes() - framing;
-    record.ledger = session->ledger;
-    const std::lock_guard lock(store_mutex_);
-    status = store_.AddSession(record);
-  }
+  if (status.ok()) status = Record(*session, FramingBytes() - framing);
   End(session, status);
+}
+
+Status PartyService::Record(const Session& session, int64_t framing_bytes) {
+  SessionRecord record;
+  record.session = session.id;
+  record.model = session.model->id;
+  record.tape = session.tape;
+  record.program = session.model->served->program.digest();
+  record.seconds = session.seconds;
+  record.counters["framing_bytes"] = framing_bytes;
+  record.ledger = session.ledger;
+  const std::lock_guard lock(store_mutex_);
+  return store_.AddSession(record);
 }
 
 // Forgets a session and what it held; its tape too if it was opened.

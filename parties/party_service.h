@@ -95,7 +95,8 @@ class PartyService {
   Status MakeKeys();
   Status LoadModels();
   StatusOr<const ServedProgram*> Serve(const Digest& digest);
-  Status AddModel(const ModelRecord& record);
+  // The ledger, which may be null, is told of the work.
+  Status AddModel(const ModelRecord& record, Ledger* ledger);
   // Compares keys with another party, and gets those that it makes.
   Status MeetWith(Role peer);
 
@@ -123,6 +124,8 @@ class PartyService {
   // The online phase; the data owner is at `owner`, where there is one to this role.
   void RunOnline(const SessionPointer& session, const std::optional<PeerId>& owner);
   void End(const SessionPointer& session, const Status& status);
+  // Writes what this role has to say of a session to the store.
+  Status Record(const Session& session, int64_t framing_bytes);
   int64_t FramingBytes() const;
 
   // ---- ahead ----

@@ -1,7 +1,5 @@
 // lutra-sim: secure inference with all roles in one process.
 
-#include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -10,15 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "analysis/cost_table.h"
 #include "analysis/machine.h"
-#include "analysis/prediction_table.h"
 #include "analysis/program_flags.h"
 #include "core/command_line.h"
 #include "core/matrix_product.h"
 #include "core/memory.h"
 #include "core/status.h"
 #include "sim/interrupts.h"
+#include "sim/model_report.h"
 #include "sim/model_run.h"
 
 namespace lutra {
@@ -81,82 +78,6 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
   return options;
 }
 
-void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
-
-void PrintHead(const ModelJob& job, const ModelRunOptions& options) {
-  const IntegerModelShape& shape = job.model.shape();
-  Print(StrCat("Model     ", options.model, "\n"));
-  Print(StrCat("          ", Count(shape.layers, "layer"), ", hidden ", shape.hidden, ", ",
-               Count(shape.heads, "head"), ", sequence ", shape.sequence, "\n"));
-  Print(StrCat("Input     ", Count(job.examples.count(), UnitOf(job.examples)),
-               job.examples.labels.empty() ? "" : " with labels", "\n"));
-  Print("Roles     dealer, P0, P1, P2, model owner and data owner, all in this process\n");
-  Print(StrCat("Threads   ", options.threads, "\n\n"));
-  std::fflush(stdout);
-}
-
-// Predictions of the run and of the clear twin, as far as there are any.
-void PrintExamples(const ModelJob& job, const ModelRunResult& result) {
-  std::vector<PredictionColumn> columns = {{"secure", result.secure}};
-  if (!result.clear.empty()) columns.push_back({"clear", result.clear});
-  Print(PredictionTable(job.examples, job.model.shape().labels, columns) + "\n");
-}
-
-void PrintCosts(const ModelJob& job, const ModelRunResult& result) {
-  PhaseSeconds seconds{};
-  for (const SessionSummary& session : result.summary.sessions) {
-    for (size_t phase = 0; phase < seconds.size(); ++phase) {
-      seconds[phase] += session.seconds[phase];
-    }
-  }
-  const auto sessions = static_cast<int64_t>(result.summary.sessions.size());
-  const int64_t count = job.examples.count();
-  const int64_t padding = sessions * job.plan.batch - count;
-  const std::string_view unit = UnitOf(job.examples);
-  Print(StrCat("Cost of ", Count(sessions, "session"), " of ", Count(job.plan.batch, unit),
-               padding > 0 ? StrCat(", ", padding, " of the last only to fill it up") : "", "\n"));
-  const auto costs = PhaseCosts(result.ledger.traffic());
-  Print(CostTable(costs, seconds));
-  std::string each;
-  for (const PhaseCost& cost : costs) {
-    if (cost.phase == Phase::kModel) continue;
-    each += StrCat(each.empty() ? "" : ", ", Name(cost.phase), " ",
-                   HumanBytes(cost.bytes / std::max<int64_t>(count, 1)));
-  }
-  Print(StrCat("For each ", unit, ": ", each, ".\n"));
-  Print(
-      "The model is shared once. The dealer's tapes (deal) and P0's products (prepare)\n"
-      "come before any input is known; online is from input to result. Rounds are those\n"
-      "of one session.\n");
-  Print("\n");
-}
-
-void PrintResult(const ModelJob& job, const ModelRunOptions& options, const ModelRunResult& result,
-                 const std::optional<std::filesystem::path>& out) {
-  PrintExamples(job, result);
-  const RunSummary& summary = result.summary;
-  if (summary.accuracy.has_value()) {
-    Print(StrCat("Accuracy  secure ", Fixed(*summary.accuracy, 4), ", clear ",
-                 Fixed(*summary.accuracy_ideal, 4), "\n"));
-  }
-  if (options.check && result.disagreement.empty()) {
-    Print("Check     every node of every session agrees with the clear twin\n");
-  }
-  Print(StrCat("Memory    ", HumanBytes(PeakMemoryBytes()), " at most (estimated ",
-               HumanBytes(job.plan.estimate), ")\n\n"));
-  PrintCosts(job, result);
-  if (summary.peaks.has_value()) Print(ProfileTable(summary.profile, *summary.peaks) + "\n");
-  Print(out.has_value() ? StrCat("Run directory: ", out->string(), "\n")
-                        : "No run directory was asked for (--out DIR).\n");
-}
-
-// What was printed has arrived, or the reader wanted no more of it.
-Status FinishOutput() {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return absl::OkStatus();
-  if (errno == EPIPE) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno, "cannot write to the standard output");
-}
-
 // A run from its files to its directory; whether secure and clear agree.
 StatusOr<bool> RunJob(const Arguments& arguments, std::vector<std::string> command,
                       Interrupts& interrupts) {
@@ -174,14 +95,14 @@ StatusOr<bool> RunJob(const Arguments& arguments, std::vector<std::string> comma
   }
   LUTRA_ASSIGN_OR_RETURN(const ModelJob job, LoadModelJob(options));
   const bool quiet = arguments.Has("quiet");
-  if (!quiet) PrintHead(job, options);
+  if (!quiet) PrintHead(job, options, "all in this process");
   LUTRA_ASSIGN_OR_RETURN(const ModelRunResult result, RunModel(job, options));
   if (out.has_value()) {
     const auto hold = interrupts.Hold();
     LUTRA_RETURN_IF_ERROR(
         WriteRunDirectory(*out, result.summary, result.built->program, result.ledger));
   }
-  if (!quiet) PrintResult(job, options, result, out);
+  if (!quiet) PrintModelRun(job, options, result, out);
   if (result.disagreement.empty()) return true;
   ReportError(kProgram, InvalidArgument("secure and clear disagree: ", result.disagreement));
   return false;
@@ -198,7 +119,7 @@ int Main(int argc, char** argv) {
   if (!arguments.ok()) return ReportError(kProgram, arguments.status());
   bool agrees = true;
   if (!arguments->information().empty()) {
-    Print(arguments->information());
+    std::fputs(arguments->information().c_str(), stdout);
   } else {
     const StatusOr<bool> run =
         RunJob(*arguments, std::vector<std::string>(argv, argv + argc), interrupts);

@@ -19,12 +19,27 @@ BertProgramOptions WithBatch(BertProgramOptions options, int64_t batch) {
   return options;
 }
 
-// One run of a model: the program, its simulation, and the results as they come.
+class SimulationEngine final : public ModelEngine {
+ public:
+  explicit SimulationEngine(std::unique_ptr<Simulation> simulation)
+      : simulation_(std::move(simulation)) {}
+  StatusOr<SessionResult> ShareModel(const NamedTensors& model) override {
+    return simulation_->ShareModel(model);
+  }
+  StatusOr<SessionResult> Run(const NamedTensors& data) override { return simulation_->Run(data); }
+  Status Finish(ModelRunResult&) override { return absl::OkStatus(); }
+
+ private:
+  std::unique_ptr<Simulation> simulation_;
+};
+
+// One run of a model: the program, what plays the roles, and the results as they come.
 class Run {
  public:
-  Run(const ModelJob& job, const ModelRunOptions& options)
+  Run(const ModelJob& job, const ModelRunOptions& options, const EngineMaker& make_engine)
       : job_(job),
         options_(options),
+        make_engine_(make_engine),
         pool_(options.threads),
         batch_(job.plan.batch),
         program_options_(WithBatch(options.program, job.plan.batch)),
@@ -36,6 +51,8 @@ class Run {
     // Before the run, while its memory is not there yet.
     if (options_.profile) result_.summary.peaks = MeasurePeaks(options_.threads);
     LUTRA_RETURN_IF_ERROR(RunSessions());
+    LUTRA_RETURN_IF_ERROR(engine_->Finish(result_));
+    engine_.reset();
     if (options_.check || !job_.examples.labels.empty()) LUTRA_RETURN_IF_ERROR(RunExactTwin());
     Summarize();
     return std::move(result_);
@@ -47,14 +64,10 @@ class Run {
     LUTRA_ASSIGN_OR_RETURN(BuiltProgram built,
                            BuildBertProgram(*result_.registry, job_.model, program_options_));
     result_.built = std::make_unique<const BuiltProgram>(std::move(built));
-    SimulationOptions simulation;
-    simulation.seed = options_.seed;
-    simulation.check = options_.check;
-    simulation.tape_window_bytes = job_.plan.tape_window_bytes;
-    simulation.listener = &result_.ledger;
-    simulation.on_level = [this](int level) { ShowLevel(level); };
-    LUTRA_ASSIGN_OR_RETURN(simulation_,
-                           Simulation::Make(*result_.built, pool_, std::move(simulation)));
+    const int64_t count = job_.examples.count();
+    LUTRA_ASSIGN_OR_RETURN(
+        engine_, make_engine_({*result_.built, pool_, result_.ledger, (count + batch_ - 1) / batch_,
+                               [this](int level) { ShowLevel(level); }}));
     return absl::OkStatus();
   }
 
@@ -64,7 +77,7 @@ class Run {
     SessionResult shared;
     {
       const NamedTensors model = BertModelInputs(job_.model, program_options_);
-      LUTRA_ASSIGN_OR_RETURN(shared, simulation_->ShareModel(model));
+      LUTRA_ASSIGN_OR_RETURN(shared, engine_->ShareModel(model));
     }
     Note(shared, "the model");
     for (begin_ = 0; begin_ < count; begin_ += batch_) {
@@ -72,7 +85,7 @@ class Run {
       const PhaseBytes before = begin_ == 0 ? PhaseBytes{} : BytesIn(result_.ledger);
       const NamedTensors data = BertDataInputs(job_.model, program_options_,
                                                BatchOf(job_.examples.inputs, begin_, batch_));
-      LUTRA_ASSIGN_OR_RETURN(SessionResult session, simulation_->Run(data));
+      LUTRA_ASSIGN_OR_RETURN(SessionResult session, engine_->Run(data));
       if (begin_ == 0) {
         session.seconds[static_cast<size_t>(Phase::kModel)] =
             shared.seconds[static_cast<size_t>(Phase::kModel)];
@@ -155,12 +168,13 @@ class Run {
 
   const ModelJob& job_;
   const ModelRunOptions& options_;
+  const EngineMaker& make_engine_;
   ThreadPool pool_;
   const int64_t batch_;
   const BertProgramOptions program_options_;
   Progress progress_;
   int64_t begin_ = 0;  // of the session's examples
-  std::unique_ptr<Simulation> simulation_;
+  std::unique_ptr<ModelEngine> engine_;
   ModelRunResult result_;
 };
 
@@ -234,7 +248,22 @@ StatusOr<ModelJob> LoadModelJob(const ModelRunOptions& options) {
 }
 
 StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options) {
-  return Run(job, options).Execute();
+  return RunModel(job, options, [&](EngineParts parts) -> StatusOr<std::unique_ptr<ModelEngine>> {
+    SimulationOptions simulation;
+    simulation.seed = options.seed;
+    simulation.check = options.check;
+    simulation.tape_window_bytes = job.plan.tape_window_bytes;
+    simulation.listener = &parts.ledger;
+    simulation.on_level = std::move(parts.on_level);
+    LUTRA_ASSIGN_OR_RETURN(auto made,
+                           Simulation::Make(parts.built, parts.pool, std::move(simulation)));
+    return std::make_unique<SimulationEngine>(std::move(made));
+  });
+}
+
+StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options,
+                                  const EngineMaker& make_engine) {
+  return Run(job, options, make_engine).Execute();
 }
 
 }  // namespace lutra

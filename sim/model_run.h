@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "mpc/protocol.h"
 #include "sim/memory_plan.h"
 #include "sim/progress.h"
+#include "sim/simulation.h"
 
 namespace lutra {
 
@@ -58,8 +60,29 @@ struct ModelRunResult {
   Ledger ledger;
 };
 
-// Runs all examples. A disagreement is a result, not an error.
+// What plays the roles: a simulation, or processes.
+class ModelEngine {
+ public:
+  virtual ~ModelEngine() = default;
+  virtual StatusOr<SessionResult> ShareModel(const NamedTensors& model) = 0;
+  virtual StatusOr<SessionResult> Run(const NamedTensors& data) = 0;
+  // After the last session: completes ledger and summary where they are known only then.
+  virtual Status Finish(ModelRunResult& result) = 0;
+};
+struct EngineParts {
+  const BuiltProgram& built;
+  ThreadPool& pool;
+  Ledger& ledger;
+  int64_t sessions;
+  std::function<void(int level)> on_level;  // to be called in every online level
+};
+using EngineMaker = std::function<StatusOr<std::unique_ptr<ModelEngine>>(EngineParts parts)>;
+
+// Runs all examples, in a simulation or by another engine. A disagreement is a result, not an
+// error.
 StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options);
+StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& options,
+                                  const EngineMaker& make_engine);
 
 }  // namespace lutra
 
