@@ -1,10 +1,14 @@
 #include "cluster/dealer_store.h"
 
 #include <algorithm>
+#include <cereal/types/array.hpp>
+#include <cmath>
 #include <string>
 #include <utility>
 
+#include "cluster/section_file.h"
 #include "cluster/tensor_file.h"
+#include "core/archive.h"
 
 namespace lutra {
 namespace {
@@ -13,16 +17,37 @@ namespace fs = std::filesystem;
 
 constexpr size_t kDigestDigits = 64;
 constexpr size_t kIdentifierDigits = 32;
-constexpr int64_t kMaxProgramBytes = int64_t{1} << 30;
 constexpr std::string_view kProgramExtension = ".program";
 constexpr std::string_view kTablesExtension = ".tables";
+constexpr std::string_view kLedgerExtension = ".ledger";
+constexpr SectionFormat kLedgerFormat{"LUTRALED", 1, "a ledger"};
+
+// A DealRecord without the ledger, which is a section of its own.
+struct StoredRecord {
+  std::array<uint8_t, 16> tape{};
+  std::array<uint8_t, 32> program{};
+  uint64_t number = 0;
+  double seconds = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(tape, program, number, seconds);
+  }
+};
+
+Status WriteRecord(const fs::path& path, const DealRecord& record) {
+  const std::vector<std::byte> header = WriteArchive(
+      StoredRecord{record.tape.bytes, record.program.bytes, record.number, record.seconds});
+  const std::vector<std::byte> ledger = WriteLedger(record.ledger);
+  const std::array<std::span<const std::byte>, 2> sections = {header, ledger};
+  return WriteSections(path, kLedgerFormat, sections);
+}
 
 DurableLog::Format DealtFormat(const StoreDirectory& directory) {
   return {"dealt", directory.id().Hex(), kDigestDigits + 1 + kIdentifierDigits};
 }
 
 Status CreateStore(const StoreDirectory& directory) {
-  for (const char* folder : {"programs", "p0", "p1", "p2"}) {
+  for (const char* folder : {"programs", "ledgers", "p0", "p1", "p2"}) {
     LUTRA_RETURN_IF_ERROR(MakePrivateDirectory(directory.path() / folder));
   }
   return DurableLog::Create(directory.path() / "dealt", DealtFormat(directory));
@@ -54,6 +79,9 @@ Status DealerStore::Load() {
   }
   LUTRA_RETURN_IF_ERROR(MakePrivateDirectory(path() / "programs"));
   LUTRA_RETURN_IF_ERROR(RemoveTemporaries(path() / "programs"));
+  LUTRA_RETURN_IF_ERROR(MakePrivateDirectory(path() / "ledgers"));
+  LUTRA_RETURN_IF_ERROR(RemoveTemporaries(path() / "ledgers"));
+  LUTRA_RETURN_IF_ERROR(RemoveOrphanedLedgers());
   for (const Role role : kParties) {
     const fs::path folder = path() / Name(role);
     LUTRA_RETURN_IF_ERROR(MakePrivateDirectory(folder));
@@ -75,6 +103,22 @@ Status DealerStore::RemoveHalfDealt(const fs::path& folder) {
     ++removed_parts_;
   }
   return absl::OkStatus();
+}
+
+Status DealerStore::RemoveOrphanedLedgers() {
+  LUTRA_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(path() / "ledgers"));
+  for (const std::string& name : names) {
+    if (!name.ends_with(kLedgerExtension)) continue;
+    const StatusOr<Identifier> tape = ParseIdentifier(
+        std::string_view(name).substr(0, name.size() - kLedgerExtension.size()), name);
+    if (!tape.ok() || dealt_.contains(*tape)) continue;
+    LUTRA_RETURN_IF_ERROR(RemoveFile(path() / "ledgers" / name));
+  }
+  return absl::OkStatus();
+}
+
+fs::path DealerStore::LedgerPath(const Identifier& tape) const {
+  return path() / "ledgers" / StrCat(tape.Hex(), kLedgerExtension);
 }
 
 fs::path DealerStore::Folder(Role role, const Digest& program) const {
@@ -114,11 +158,9 @@ std::vector<Digest> DealerStore::programs() const {
 StatusOr<BuiltProgram> DealerStore::LoadProgram(const Registry& registry,
                                                 const Digest& digest) const {
   const fs::path file = path() / "programs" / StrCat(digest.Hex(), kProgramExtension);
-  LUTRA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(file, kMaxProgramBytes));
-  const std::string where = StrCat("'", file.string(), "'");
-  LUTRA_ASSIGN_OR_RETURN(Program program, ReadProgram(registry, bytes, where));
+  LUTRA_ASSIGN_OR_RETURN(Program program, ReadProgramFile(registry, file));
   if (program.digest() != digest) {
-    return InvalidArgument(where, ": digest: expected ", digest.Hex(), ", found ",
+    return InvalidArgument("'", file.string(), "': digest: expected ", digest.Hex(), ", found ",
                            program.digest().Hex());
   }
   LUTRA_ASSIGN_OR_RETURN(
@@ -178,6 +220,54 @@ Status DealerStore::RemovePart(Role role, const Digest& program, const Identifie
   return SyncDirectory(file->parent_path());
 }
 
+Status DealerStore::CheckNew(const Identifier& tape) const {
+  if (!dealt_.contains(tape)) return absl::OkStatus();
+  return absl::AlreadyExistsError(StrCat("'", path().string(), "': tape ", tape.Hex(),
+                                         ": expected a new one, found it dealt already"));
+}
+
+Status DealerStore::AppendToLog(const Digest& program, const Identifier& tape) {
+  LUTRA_RETURN_IF_ERROR(dealt_log_.Append(StrCat(program.Hex(), " ", tape.Hex())));
+  ++counts_[program];
+  dealt_.insert(tape);
+  return absl::OkStatus();
+}
+
+Status DealerStore::RecordStream(const Digest& program, const Identifier& tape, uint64_t number) {
+  LUTRA_CHECK(number == dealt(program));
+  LUTRA_RETURN_IF_ERROR(CheckNew(tape));
+  return AppendToLog(program, tape);
+}
+
+Status DealerStore::AddLedger(const DealRecord& record) {
+  return WriteRecord(LedgerPath(record.tape), record);
+}
+
+StatusOr<DealRecord> DealerStore::LoadLedger(const Identifier& tape) const {
+  const fs::path file = LedgerPath(tape);
+  const std::string where = StrCat("'", file.string(), "'");
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    return absl::NotFoundError(StrCat(where, ": no ledger of this tape"));
+  }
+  LUTRA_ASSIGN_OR_RETURN(const auto sections, ReadSections(file, kLedgerFormat, Secrecy::kSecret));
+  if (sections.size() != 2) {
+    return InvalidArgument(where, ": expected 2 sections, found ", sections.size());
+  }
+  LUTRA_ASSIGN_OR_RETURN(const StoredRecord stored, ReadArchive<StoredRecord>(sections[0], where));
+  if (stored.tape != tape.bytes) {
+    return InvalidArgument(where, ": tape: expected ", tape.Hex(), ", found ",
+                           Identifier{stored.tape}.Hex());
+  }
+  if (!(stored.seconds >= 0) || std::isinf(stored.seconds)) {
+    return InvalidArgument(where, ": seconds: expected at least 0, found ", stored.seconds);
+  }
+  DealRecord record{tape, {}, stored.number, stored.seconds, {}};
+  record.program.bytes = stored.program;
+  LUTRA_ASSIGN_OR_RETURN(record.ledger, ReadLedger(sections[1], where));
+  return record;
+}
+
 StatusOr<std::unique_ptr<DealerStore::NewTape>> DealerStore::BeginTape(
     const std::array<TapeHeader, 3>& headers) {
   const TapeHeader& first = headers[0];
@@ -187,11 +277,9 @@ StatusOr<std::unique_ptr<DealerStore::NewTape>> DealerStore::BeginTape(
                 headers[i].tape == first.tape && headers[i].number == first.number);
   }
   LUTRA_CHECK(first.number == dealt(program));
-  if (dealt_.contains(first.tape)) {
-    return absl::AlreadyExistsError(StrCat("'", path().string(), "': tape ", first.tape.Hex(),
-                                           ": expected a new one, found it dealt already"));
-  }
+  LUTRA_RETURN_IF_ERROR(CheckNew(first.tape));
   std::unique_ptr<NewTape> tape(new NewTape(*this, first.tape, program));
+  tape->ledger_path_ = LedgerPath(first.tape);
   for (size_t i = 0; i < headers.size(); ++i) {
     const fs::path folder = Folder(kParties[i], program);
     LUTRA_ASSIGN_OR_RETURN(tape->writers_[i], TapeWriter::Create(folder, headers[i]));
@@ -208,6 +296,7 @@ DealerStore::NewTape::~NewTape() {
   for (const fs::path& path : paths_) {
     if (!path.empty()) RemoveFile(path).IgnoreError();
   }
+  if (!ledger_path_.empty()) RemoveFile(ledger_path_).IgnoreError();
 }
 
 Status DealerStore::NewTape::Append(Role role, std::span<const std::byte> words) {
@@ -215,13 +304,19 @@ Status DealerStore::NewTape::Append(Role role, std::span<const std::byte> words)
   return writers_[Index(role) - Index(Role::kP0)]->Append(words);
 }
 
-Status DealerStore::NewTape::Commit() {
+Status DealerStore::NewTape::Finish(const DealRecord& record) {
+  LUTRA_CHECK(record.tape == tape_ && record.program == program_);
   for (const std::unique_ptr<TapeWriter>& writer : writers_) {
     LUTRA_RETURN_IF_ERROR(writer->Finish());
   }
-  LUTRA_RETURN_IF_ERROR(store_.dealt_log_.Append(StrCat(program_.Hex(), " ", tape_.Hex())));
-  ++store_.counts_[program_];
-  store_.dealt_.insert(tape_);
+  LUTRA_RETURN_IF_ERROR(WriteRecord(ledger_path_, record));
+  finished_ = true;
+  return absl::OkStatus();
+}
+
+Status DealerStore::NewTape::Commit() {
+  LUTRA_CHECK(finished_);
+  LUTRA_RETURN_IF_ERROR(store_.AppendToLog(program_, tape_));
   committed_ = true;
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 //   programs/DIGEST.program, programs/DIGEST.tables
 //   dealt                                  log: program and id of every tape that was dealt whole
 //   p0/DIGEST/NUMBER-ID.tape, p1/.., p2/.. parts, by the role that gets them
+//   ledgers/ID.ledger                      what dealing a tape came to
 //
 // Directories have mode 0700, files 0600. Not thread-safe.
 #ifndef LUTRA_CLUSTER_DEALER_STORE_H_
@@ -23,9 +24,19 @@
 #include "cluster/tape_file.h"
 #include "core/status.h"
 #include "mpc/builder.h"
+#include "mpc/ledger.h"
 #include "mpc/program.h"
 
 namespace lutra {
+
+// What dealing a tape came to.
+struct DealRecord {
+  Identifier tape;
+  Digest program;
+  uint64_t number = 0;  // as in the headers
+  double seconds = 0;
+  Ledger ledger;  // of the phase deal
+};
 
 class DealerStore {
  public:
@@ -62,7 +73,9 @@ class DealerStore {
     ~NewTape();
     // The next words of P1's or P2's stream.
     Status Append(Role role, std::span<const std::byte> words);
-    // Durable when it returns OK.
+    // After the last words. Until here the store is not touched, and other threads may use it.
+    Status Finish(const DealRecord& record);
+    // After Finish. Durable when it returns OK.
     Status Commit();
 
    private:
@@ -73,16 +86,32 @@ class DealerStore {
     Digest program_;
     std::array<std::unique_ptr<TapeWriter>, kParties.size()> writers_;
     std::array<std::filesystem::path, kParties.size()> paths_;
+    std::filesystem::path ledger_path_;
+    bool finished_ = false;
     bool committed_ = false;
   };
   // `headers`: those of P0, P1, P2, of one tape, whose number is dealt(program). An error when a
   // tape of this id was dealt before. The store outlives it; one at a time for a program.
   StatusOr<std::unique_ptr<NewTape>> BeginTape(const std::array<TapeHeader, 3>& headers);
+  // A tape whose parts are streamed and never lie here: its name counts as dealt, durably, when it
+  // returns OK. `number` is dealt(program).
+  Status RecordStream(const Digest& program, const Identifier& tape, uint64_t number);
+
+  // ---- ledgers ----
+
+  // For tapes that are streamed; the others get theirs by NewTape::Finish.
+  Status AddLedger(const DealRecord& record);
+  // NotFound where there is none.
+  StatusOr<DealRecord> LoadLedger(const Identifier& tape) const;
 
  private:
   DealerStore(StoreDirectory directory, DurableLog dealt);
   Status Load();
   Status RemoveHalfDealt(const std::filesystem::path& folder);
+  Status RemoveOrphanedLedgers();
+  Status CheckNew(const Identifier& tape) const;
+  Status AppendToLog(const Digest& program, const Identifier& tape);
+  std::filesystem::path LedgerPath(const Identifier& tape) const;
   std::filesystem::path Folder(Role role, const Digest& program) const;
 
   StoreDirectory directory_;

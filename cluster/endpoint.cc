@@ -158,6 +158,10 @@ Status Endpoint::Flush(PeerId to, const Identifier& channel, Deadline deadline) 
   return exchange_->Flush(to, channel, deadline);
 }
 
+Status Endpoint::LinkStatus(PeerId to, const Identifier& channel) const {
+  return exchange_->LinkStatus(to, channel);
+}
+
 void Endpoint::Cancel(const Identifier& channel, const Status& status) {
   exchange_->Cancel(channel, status);
 }

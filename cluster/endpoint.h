@@ -155,6 +155,9 @@ class Endpoint {
                           Deadline deadline);
   // Waits until the operating system has everything that was sent to this peer on this channel.
   Status Flush(PeerId to, const Identifier& channel, Deadline deadline);
+  // An error when what is sent to this peer on this channel can no more arrive: the link was lost,
+  // the peer cancelled. For who has nothing to send at the moment.
+  Status LinkStatus(PeerId to, const Identifier& channel) const;
   // Everybody who waits or will wait on the channel gets this error, here and at the peers that
   // were sent to or received from on it (as "p1 cancelled: message"). Nothing more is sent on it.
   void Cancel(const Identifier& channel, const Status& status);

@@ -477,6 +477,15 @@ Status Exchange::Flush(PeerId to, const Identifier& id, Deadline deadline) {
                     flow->queued, " bytes wait")));
 }
 
+Status Exchange::LinkStatus(PeerId to, const Identifier& id) const {
+  const Lock lock(mutex_);
+  const auto channel = channels_.find(id);
+  if (channel == channels_.end()) return absl::OkStatus();
+  LUTRA_RETURN_IF_ERROR(Blocked(*channel->second));
+  const auto found = channel->second->out.find(to);
+  return found == channel->second->out.end() ? absl::OkStatus() : found->second->broken;
+}
+
 void Exchange::Cancel(const Identifier& id, const Status& status) {
   LUTRA_CHECK(!status.ok());
   const Lock lock(mutex_);

@@ -41,6 +41,7 @@ class Exchange {
   StatusOr<Bytes> Receive(PeerId from, const Identifier& channel, uint64_t tag, int64_t max_bytes,
                           Deadline deadline);
   Status Flush(PeerId to, const Identifier& channel, Deadline deadline);
+  Status LinkStatus(PeerId to, const Identifier& channel) const;
   void Cancel(const Identifier& channel, const Status& status);
   void Close(const Identifier& channel);
   Status Ask(Role to, const Identifier& channel, Bytes request, Deadline deadline);

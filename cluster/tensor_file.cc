@@ -1,7 +1,5 @@
 #include "cluster/tensor_file.h"
 
-#include <algorithm>
-#include <cstddef>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -55,13 +53,8 @@ Status WriteTensors(const std::filesystem::path& path, const SectionFormat& form
   return WriteSections(path, format, sections);
 }
 
-// A tensor of a type that may be wrong, from elements that may be too many, too few, too large.
-StatusOr<Tensor> MakeTensor(const StoredType& type, std::span<const std::byte> bytes) {
-  if (!Ring::Valid(type.bits)) {
-    return InvalidArgument("ring: expected 1 to 64 bits, found ", type.bits);
-  }
-  const Ring ring(type.bits);
-  LUTRA_ASSIGN_OR_RETURN(Shape shape, Shape::Make(type.sizes));
+// A tensor from elements that may be too many, too few, too large.
+StatusOr<Tensor> MakeTensor(Ring ring, Shape shape, std::span<const std::byte> bytes) {
   if (bytes.size() != static_cast<size_t>(shape.elements()) * ring.lane_bytes()) {
     return InvalidArgument("expected ", shape.elements(), " elements of ", ring.lane_bytes(),
                            " bytes, found ", bytes.size(), " bytes");
@@ -76,6 +69,15 @@ StatusOr<Tensor> MakeTensor(const StoredType& type, std::span<const std::byte> b
   });
   if (!reduced) return InvalidArgument("expected elements below 2^", ring.bits());
   return tensor;
+}
+
+// The same where the type may be wrong too.
+StatusOr<Tensor> MakeTensor(const StoredType& type, std::span<const std::byte> bytes) {
+  if (!Ring::Valid(type.bits)) {
+    return InvalidArgument("ring: expected 1 to 64 bits, found ", type.bits);
+  }
+  LUTRA_ASSIGN_OR_RETURN(Shape shape, Shape::Make(type.sizes));
+  return MakeTensor(Ring(type.bits), std::move(shape), bytes);
 }
 
 struct NamedTensor {
@@ -116,8 +118,14 @@ Status CheckType(const Tensor& tensor, Ring ring, const Shape& shape) {
                          tensor.ring().bits(), " ", tensor.shape().ToString());
 }
 
+Shape ShapeOf(const Table& table) { return Shape{table.channels, table.rows()}; }
+
+size_t BytesOf(const Table& table) {
+  return static_cast<size_t>(ShapeOf(table).elements()) * table.ring().lane_bytes();
+}
+
 Status CheckTable(const Table& table, const Tensor& contents) {
-  LUTRA_RETURN_IF_ERROR(CheckType(contents, table.ring(), Shape{table.channels, table.rows()}));
+  LUTRA_RETURN_IF_ERROR(CheckType(contents, table.ring(), ShapeOf(table)));
   if (table.is_private) return absl::OkStatus();
   for (size_t i = 0; i < table.contents.size(); ++i) {
     if (contents.At(static_cast<int64_t>(i)) == table.contents[i]) continue;
@@ -153,6 +161,12 @@ Status CheckWeights(const Program& program, const NamedTensors& weights) {
 
 }  // namespace
 
+StatusOr<Program> ReadProgramFile(const Registry& registry, const std::filesystem::path& path) {
+  constexpr int64_t kMaxProgramBytes = int64_t{1} << 30;
+  LUTRA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(path, kMaxProgramBytes));
+  return ReadProgram(registry, bytes, StrCat("'", path.string(), "'"));
+}
+
 Status WriteTables(const std::filesystem::path& path, const Program& program,
                    const TableContents& tables) {
   LUTRA_CHECK(tables.size() == program.tables().size());
@@ -187,18 +201,37 @@ StatusOr<TableContents> ReadTables(const std::filesystem::path& path, const Prog
   return tables;
 }
 
+int64_t PackedTablesBytes(const Program& program) {
+  int64_t bytes = 0;
+  for (const Table& table : program.tables()) bytes += static_cast<int64_t>(BytesOf(table));
+  return bytes;
+}
+
 Bytes PackTables(const Program& program, const TableContents& tables) {
   LUTRA_CHECK(tables.size() == program.tables().size());
-  size_t size = 0;
-  for (const Tensor& table : tables) size += table.raw().size();
-  Bytes bytes(size);
-  size_t at = 0;
+  Bytes bytes;
+  bytes.reserve(static_cast<size_t>(PackedTablesBytes(program)));
   for (const Tensor& table : tables) {
-    const std::span<const std::byte> lanes = table.raw();
-    std::copy(lanes.begin(), lanes.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
-    at += lanes.size();
+    bytes.insert(bytes.end(), table.raw().begin(), table.raw().end());
   }
   return bytes;
+}
+
+StatusOr<TableContents> UnpackTables(const Program& program, std::span<const std::byte> bytes) {
+  const int64_t expected = PackedTablesBytes(program);
+  if (static_cast<int64_t>(bytes.size()) != expected) {
+    return InvalidArgument("tables: expected ", expected, " bytes, found ", bytes.size());
+  }
+  TableContents tables;
+  for (const Table& table : program.tables()) {
+    StatusOr<Tensor> contents =
+        MakeTensor(table.ring(), ShapeOf(table), bytes.first(BytesOf(table)));
+    const Status status = contents.ok() ? CheckTable(table, *contents) : contents.status();
+    LUTRA_RETURN_IF_ERROR(Annotate(status, StrCat("table ", tables.size(), " (", table.name, ")")));
+    tables.push_back(*std::move(contents));
+    bytes = bytes.subspan(BytesOf(table));
+  }
+  return tables;
 }
 
 Status WriteWeights(const std::filesystem::path& path, const Program& program,

@@ -1,5 +1,6 @@
 #include "dealer/stock.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -67,20 +68,36 @@ Status DealWindows(const Program& program, const TableContents& tables, const Ta
   return status;
 }
 
-Status DealIntoStore(DealerStore& store, const BuiltProgram& built,
-                     const std::optional<uint64_t>& simulation_seed, const DealOptions& options,
-                     ThreadPool& pool) {
+StatusOr<DealRecord> DealIntoStore(DealerStore& store, const BuiltProgram& built,
+                                   const StockOptions& options, ThreadPool& pool) {
   const Program& program = built.program;
-  LUTRA_ASSIGN_OR_RETURN(const TapeSeed seed,
-                         MakeTapeSeed(store.dealt(program.digest()), simulation_seed));
-  LUTRA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<DealerStore::NewTape> tape,
-      store.BeginTape({HeaderFor(Role::kP0, program, seed), HeaderFor(Role::kP1, program, seed),
-                       HeaderFor(Role::kP2, program, seed)}));
-  LUTRA_RETURN_IF_ERROR(DealWindows(
-      program, built.tables, seed, options, pool,
-      [&](Role role, std::span<const std::byte> words) { return tape->Append(role, words); }));
-  return tape->Commit();
+  const Digest& digest = program.digest();
+  const auto lock = [&options] {
+    return options.mutex == nullptr ? std::unique_lock<std::mutex>()
+                                    : std::unique_lock(*options.mutex);
+  };
+  TapeSeed seed;
+  std::unique_ptr<DealerStore::NewTape> tape;
+  {
+    const auto held = lock();
+    LUTRA_ASSIGN_OR_RETURN(seed, MakeTapeSeed(store.dealt(digest), options.simulation_seed));
+    LUTRA_ASSIGN_OR_RETURN(tape, store.BeginTape({HeaderFor(Role::kP0, program, seed),
+                                                  HeaderFor(Role::kP1, program, seed),
+                                                  HeaderFor(Role::kP2, program, seed)}));
+  }
+  DealRecord record{seed.tape, digest, seed.number, 0, {}};
+  const auto start = std::chrono::steady_clock::now();
+  const auto sink = [&](Role role, std::span<const std::byte> words) -> Status {
+    if (options.stopped && options.stopped()) return absl::CancelledError("dealing was stopped");
+    return tape->Append(role, words);
+  };
+  LUTRA_RETURN_IF_ERROR(
+      DealWindows(program, built.tables, seed, {options.window_bytes, &record.ledger}, pool, sink));
+  record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  LUTRA_RETURN_IF_ERROR(tape->Finish(record));
+  const auto held = lock();
+  LUTRA_RETURN_IF_ERROR(tape->Commit());
+  return record;
 }
 
 }  // namespace lutra

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -43,7 +44,8 @@ struct DealOptions {
   Listener* listener = nullptr;
 };
 
-// Takes words of a role's stream.
+// Takes words of a role's stream. P1's words of a window stay where they are until the sink has
+// taken P2's.
 using WordSink = std::function<Status(Role role, std::span<const std::byte> words)>;
 
 // Deals a tape: P1's and P2's words of each window, in their order, to the sink. Memory is that of
@@ -51,10 +53,16 @@ using WordSink = std::function<Status(Role role, std::span<const std::byte> word
 Status DealWindows(const Program& program, const TableContents& tables, const TapeSeed& seed,
                    const DealOptions& options, ThreadPool& pool, const WordSink& sink);
 
-// Deals the next tape of a program into a store.
-Status DealIntoStore(DealerStore& store, const BuiltProgram& built,
-                     const std::optional<uint64_t>& simulation_seed, const DealOptions& options,
-                     ThreadPool& pool);
+struct StockOptions {
+  int64_t window_bytes = int64_t{1} << 28;  // as in DealOptions
+  std::optional<uint64_t> simulation_seed;
+  std::mutex* mutex = nullptr;    // of a store that other threads use too: held for moments only
+  std::function<bool()> stopped;  // asked between windows: a tape that is stopped leaves nothing
+};
+
+// Deals the next tape of a program into a store, with what it came to. Cancelled when stopped.
+StatusOr<DealRecord> DealIntoStore(DealerStore& store, const BuiltProgram& built,
+                                   const StockOptions& options, ThreadPool& pool);
 
 }  // namespace lutra
 

@@ -26,7 +26,6 @@ constexpr std::string_view kWeights = "weights";
 constexpr std::string_view kClient = "client";
 constexpr std::array kFiles = {kProgram, kTables, kWeights, kClient};
 constexpr SectionFormat kClientFormat{"LUTRACLI", 1, "a client"};
-constexpr int64_t kMaxProgramBytes = int64_t{1} << 30;
 constexpr uint64_t kMaxListBytes = uint64_t{16} << 20;
 constexpr int64_t kMaxBatch = int64_t{1} << 20;
 
@@ -215,9 +214,7 @@ Status WriteCompiled(const fs::path& path, const BuiltProgram& built, const Name
 }
 
 StatusOr<Program> ReadCompiledProgram(const Registry& registry, const fs::path& path) {
-  LUTRA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes,
-                         ReadFile(path / kProgram, kMaxProgramBytes));
-  return ReadProgram(registry, bytes, StrCat("'", (path / kProgram).string(), "'"));
+  return ReadProgramFile(registry, path / kProgram);
 }
 
 StatusOr<TableContents> ReadCompiledTables(const fs::path& path, const Program& program) {

@@ -3,9 +3,11 @@
 
 #include <sys/stat.h>
 
+#include <mutex>
 #include <set>
 
 #include "cluster/party_store.h"
+#include "cluster/tensor_file.h"
 #include "dealer/stock.h"
 #include "mpc/protocols/local.h"
 #include "mpc/protocols/lookup.h"
@@ -85,9 +87,10 @@ std::vector<std::byte> WordsOf(TapeReader reader) {
 
 Status DealOne(DealerStore& store, Example& example, int64_t window_bytes = int64_t{1} << 28,
                std::optional<uint64_t> seed = kSeed) {
-  DealOptions options;
+  StockOptions options;
   options.window_bytes = window_bytes;
-  return DealIntoStore(store, *example.built, seed, options, example.pool);
+  options.simulation_seed = seed;
+  return DealIntoStore(store, *example.built, options, example.pool).status();
 }
 
 TEST_CASE("A stock dealt with a seed is what the simulation's dealer sends", "[store][dealer]") {
@@ -156,6 +159,98 @@ TEST_CASE("Without a seed every tape has its own keys and name", "[store][dealer
   for (const auto& [name, held] : shared) CHECK(held.size() == 1);
 }
 
+TEST_CASE("What a tape came to is kept with it", "[store][dealer]") {
+  Example example;
+  const Folder folder;
+  const Digest& digest = example.program().digest();
+  const TapeLayout layout(example.program());
+  DealRecord streamed{*RandomIdentifier(), digest, 1, 2.5, {}};
+  {
+    const auto store = OpenStore(folder / "dealer");
+    REQUIRE(store->AddProgram(example.program(), example.built->tables).ok());
+    REQUIRE(DealOne(*store, example, 1000).ok());
+    REQUIRE(store->RecordStream(digest, streamed.tape, 1).ok());
+    CHECK(store->dealt(digest) == 2);
+    CHECK(*store->Stock(digest) == 1);
+    CHECK(absl::IsNotFound(store->LoadLedger(streamed.tape).status()));
+    REQUIRE(store->AddLedger(streamed).ok());
+    // Of a tape that was never dealt: what a crash before the log leaves.
+    REQUIRE(store->AddLedger({Identifier{}, digest, 2, 0, {}}).ok());
+  }
+  const auto store = OpenStore(folder / "dealer");
+  const StatusOr<DealRecord> record = store->LoadLedger(IdentifierFromSeed(kSeed, "tape id", 1));
+  INFO(OneLine(record.status()));
+  REQUIRE(record.ok());
+  CHECK(record->program == digest);
+  CHECK(record->number == 0);
+  CHECK(record->seconds > 0);
+  CHECK(record->ledger.bytes(Phase::kDeal) == layout.bytes());
+  for (const auto& [link, traffic] : record->ledger.links()) {
+    CHECK(std::get<1>(link) == Role::kDealer);
+    CHECK(traffic.bytes == layout.bytes(std::get<2>(link)));
+    CHECK(traffic.messages == 1);
+  }
+  CHECK(store->LoadLedger(streamed.tape)->seconds == 2.5);
+  CHECK(absl::IsNotFound(store->LoadLedger(Identifier{}).status()));
+  CHECK(absl::IsAlreadyExists(store->RecordStream(digest, streamed.tape, 2)));
+  const fs::path file = folder / "dealer" / "ledgers" / (streamed.tape.Hex() + ".ledger");
+  std::vector<std::byte> bytes = Content(file);
+  bytes[bytes.size() / 2] ^= std::byte{4};
+  Put(file, bytes);
+  CHECK_FALSE(store->LoadLedger(streamed.tape).ok());
+}
+
+TEST_CASE("A tape that is stopped between windows leaves nothing", "[store][dealer]") {
+  Example example;
+  const Folder folder;
+  const auto store = OpenStore(folder / "dealer");
+  REQUIRE(store->AddProgram(example.program(), example.built->tables).ok());
+  std::mutex mutex;
+  int asked = 0;
+  StockOptions options;
+  options.window_bytes = 1;
+  options.mutex = &mutex;
+  options.stopped = [&] {
+    // While a tape is being dealt others may use the store.
+    REQUIRE(mutex.try_lock());
+    mutex.unlock();
+    return ++asked == 4;
+  };
+  const Status status = DealIntoStore(*store, *example.built, options, example.pool).status();
+  CHECK(absl::IsCancelled(status));
+  CHECK(store->dealt(example.program().digest()) == 0);
+  CHECK(Entries(folder / "dealer" / "ledgers") == 0);
+  for (const Role role : kParties) {
+    CHECK(Entries(folder / "dealer" / Name(role) / example.program().digest().Hex()) == 0);
+  }
+}
+
+TEST_CASE("Tables travel as one message", "[store][dealer]") {
+  Example example;
+  const Program& program = example.program();
+  const Bytes packed = PackTables(program, example.built->tables);
+  CHECK(static_cast<int64_t>(packed.size()) == PackedTablesBytes(program));
+  const StatusOr<TableContents> back = UnpackTables(program, packed);
+  INFO(OneLine(back.status()));
+  REQUIRE(back.ok());
+  REQUIRE(back->size() == 2);
+  for (size_t i = 0; i < 2; ++i) CHECK((*back)[i] == example.built->tables[i]);
+  const std::span<const std::byte> all = packed;
+  CHECK(Mentions(UnpackTables(program, all.first(all.size() - 1)).status(), "tables: expected"));
+  CHECK(Mentions(UnpackTables(program, {}).status(), "found 0"));
+  Bytes wrong = packed;
+  wrong[0] = std::byte{8};  // of the private table, over Z_2^3
+  CHECK(
+      Mentions(UnpackTables(program, wrong).status(), "table 0 (T): expected elements below 2^3"));
+  wrong = packed;
+  wrong[0] ^= std::byte{1};
+  CHECK(UnpackTables(program, wrong).ok());
+  wrong = packed;
+  wrong[8] ^= std::byte{1};  // of the public one
+  CHECK(
+      Mentions(UnpackTables(program, wrong).status(), "table 1 (W): entry 0 is not the program's"));
+}
+
 TEST_CASE("Dealing goes on where it stopped", "[store][dealer]") {
   Example example;
   const Folder folder;
@@ -179,7 +274,9 @@ TEST_CASE("Dealing goes on where it stopped", "[store][dealer]") {
     CHECK(built->tables[i] == example.built->tables[i]);
   }
   CHECK(store->dealt(digest) == 1);
-  REQUIRE(DealIntoStore(*store, *built, kSeed, {}, example.pool).ok());
+  StockOptions options;
+  options.simulation_seed = kSeed;
+  REQUIRE(DealIntoStore(*store, *built, options, example.pool).ok());
   CHECK(store->dealt(digest) == 2);
   const auto parts = store->Parts(Role::kP2, digest);
   REQUIRE(parts->size() == 2);
