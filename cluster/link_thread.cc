@@ -317,9 +317,12 @@ void LinkThread::ReadGuestEvents() {
   while (const std::optional<MonitorEvent> event = NextEvent(listener_->monitor)) {
     const auto descriptor = static_cast<int>(event->value);
     switch (event->event) {
-      case ZMQ_EVENT_ACCEPTED:
-        accepted_.insert_or_assign(descriptor, Accepted{PeerAddress(descriptor), 0});
+      case ZMQ_EVENT_ACCEPTED: {
+        // Its hello may have been read before: another thread of ZeroMQ tells of this one.
+        Accepted& accepted = accepted_[descriptor];
+        if (accepted.connection == 0) accepted.address = PeerAddress(descriptor);
         break;
+      }
       case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         failed_handshake_ = kToldAlready;
         break;
@@ -334,26 +337,27 @@ void LinkThread::ReadGuestEvents() {
                    options_.insecure_plaintext ? "does it use plain text?"
                                                : "does it use CURVE, and our public key?");
         break;
-      case ZMQ_EVENT_DISCONNECTED: {
-        const auto found = accepted_.find(descriptor);
-        if (found == accepted_.end()) break;
-        if (found->second.connection != 0) {
-          leaving_.insert(found->second.connection);
-        } else if (failed_handshake_ != kToldAlready) {
-          if (failed_handshake_.empty()) {
-            failed_handshake_ = "a connection ended before a valid hello";
-          }
-          // ZeroMQ tells no address; who closed the connection at once is not known any more.
-          const std::string& address = found->second.address;
-          Log({{}, address.empty() ? "an unknown address" : address, "", failed_handshake_});
-        }
-        failed_handshake_.clear();
-        accepted_.erase(found);
+      case ZMQ_EVENT_DISCONNECTED:
+        LoseAccepted(descriptor);
         break;
-      }
       default:
         break;
     }
+  }
+}
+
+void LinkThread::LoseAccepted(int descriptor) {
+  Accepted lost;
+  if (auto found = accepted_.extract(descriptor)) lost = std::move(found.mapped());
+  const std::string failed = std::exchange(failed_handshake_, "");
+  if (lost.connection != 0) {
+    leaving_.insert(lost.connection);
+  } else if (failed != kToldAlready) {
+    // ZeroMQ tells no address; of a connection that was closed at once it is not known any more.
+    Log({{},
+         lost.address.empty() ? "an unknown address" : lost.address,
+         "",
+         failed.empty() ? "a connection ended before a valid hello" : failed});
   }
 }
 
@@ -396,12 +400,16 @@ void LinkThread::ReadGuestFrame(std::vector<zmq::message_t>& frames) {
 }
 
 void LinkThread::Welcome(const std::vector<zmq::message_t>& frames, const std::string& routing_id) {
-  // All that happened before this message was read; see Accepted.
+  // All that happened before this message came, so that its descriptor is not taken for an older
+  // connection's.
   ReadGuestEvents();
   auto& last = const_cast<zmq::message_t&>(frames[2]);
   const int descriptor = zmq_msg_get(last.handle(), ZMQ_SRCFD);
-  const auto accepted = accepted_.find(descriptor);
-  if (accepted == accepted_.end()) return;  // gone already
+  // Where the connection is gone already, the answer will fail, and with it the guest.
+  auto accepted = accepted_.find(descriptor);
+  if (accepted == accepted_.end()) {
+    accepted = accepted_.emplace(descriptor, Accepted{PeerAddress(descriptor), 0}).first;
+  }
   const auto refuse = [&](const std::string& why) {
     Log({{}, accepted->second.address, "", StrCat("refused a connection: ", why)});
   };

@@ -83,6 +83,7 @@ class LinkThread {
   void CheckDue();
 
   void ReadGuestEvents();
+  void LoseAccepted(int descriptor);
   bool ReadGuests();
   void ReadGuestFrame(std::vector<zmq::message_t>& frames);
   void Welcome(const std::vector<zmq::message_t>& frames, const std::string& routing_id);
