@@ -186,7 +186,7 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
     run["sessions"].push_back(SessionJson(session));
   }
   run["peaks"] = PeaksJson(summary);
-  run["peak_memory_bytes"] = PeakMemoryBytes();
+  run["peak_memory_bytes"] = summary.peak_memory_bytes.value_or(PeakMemoryBytes());
   run["links"] = LinksJson(ledger);
   run["outputs"] = OutputsJson(summary);
   run["agrees_with_ideal"] = OrNull(summary.agrees_with_ideal);

@@ -70,6 +70,7 @@ struct RunSummary {
   std::optional<uint64_t> seed;  // none: keys came from the operating system
   int64_t batch = 1;
   MemorySummary memory;
+  std::optional<int64_t> peak_memory_bytes;  // of other processes; none: of this one
   std::vector<SessionSummary> sessions;
   std::vector<OutputSummary> outputs;
   std::optional<Peaks> peaks;             // of the machine, where the run was profiled

@@ -35,7 +35,7 @@ CommandLine MakeCommandLine() {
       .AddFlag("cluster", "FILE", "who takes part, and where: see docs/deploy.md")
       .AddFlag("role", "p0|p1|p2", "which party this is")
       .AddFlag("store", "DIR", "its directory: keys, models, tapes, logs. Made where there is none")
-      .AddFlag("key", "FILE", "its secret key; default: ROLE.secret beside the cluster file")
+      .AddFlag("key", "FILE", "its secret key; default: ROLE.key beside the cluster file")
       .AddFlag("threads", "N", "for computing; default: one for each core")
       .AddFlag("prepare-ahead", "N", "sessions of each model to have prepared; default 1")
       .AddFlag("tapes-ahead", "N", "tapes of each program to have fetched; default 2")
@@ -96,7 +96,7 @@ Status Serve(const Arguments& arguments, const StopSignal& stop) {
 
   std::optional<CurveKeyPair> key;
   if (!arguments.Has("insecure-plaintext")) {
-    const std::filesystem::path beside = cluster_file.parent_path() / StrCat(Name(role), ".secret");
+    const std::filesystem::path beside = cluster_file.parent_path() / StrCat(Name(role), ".key");
     LUTRA_ASSIGN_OR_RETURN(key, CurveKeyPair::Read(arguments.Text("key", beside.string())));
   }
   LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<PartyStore> store,

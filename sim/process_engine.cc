@@ -1,0 +1,153 @@
+#include "sim/process_engine.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cluster/dealer_store.h"
+#include "cluster/party_store.h"
+#include "parties/linked_walker.h"
+#include "parties/owners.h"
+
+namespace lutra {
+namespace {
+
+double& Of(PhaseSeconds& seconds, Phase phase) { return seconds[static_cast<size_t>(phase)]; }
+
+class ProcessEngine final : public ModelEngine {
+ public:
+  ProcessEngine(const EngineParts& parts, std::unique_ptr<LocalCluster> cluster,
+                std::unique_ptr<Endpoint> model_owner, std::unique_ptr<Endpoint> data_owner,
+                const std::optional<uint64_t>& insecure_seed)
+      : built_(parts.built),
+        pool_(parts.pool),
+        plan_(parts.built.program),
+        cluster_(std::move(cluster)),
+        model_owner_(std::move(model_owner)),
+        data_owner_(std::move(data_owner)),
+        insecure_seed_(insecure_seed) {}
+
+  StatusOr<SessionResult> ShareModel(const NamedTensors& model) override {
+    SendModelOptions options;
+    options.insecure_seed = insecure_seed_;
+    options.patience = OwnerPatience(cluster_->cluster());
+    StatusOr<SharedModel> shared =
+        SendModel(*model_owner_, built_.program, built_.tables, model, pool_, options);
+    LUTRA_RETURN_IF_ERROR(Checked(shared.status()));
+    model_ = *shared->model;
+    model_ledger_ = std::move(shared->ledger);
+    SessionResult result;
+    Of(result.seconds, Phase::kModel) = shared->seconds;
+    return result;
+  }
+
+  StatusOr<SessionResult> Run(const NamedTensors& data) override {
+    OwnerPatience patience(cluster_->cluster());
+    patience.hops = kHops;
+    StatusOr<InferResult> inferred =
+        Infer(*data_owner_, built_.program, plan_, model_, data, pool_, patience);
+    LUTRA_RETURN_IF_ERROR(Checked(inferred.status()));
+    SessionResult result;
+    result.revealed = std::move(inferred->revealed);
+    Of(result.seconds, Phase::kOnline) = inferred->seconds;
+    inferred->revealed.clear();
+    sessions_.push_back(*std::move(inferred));
+    return result;
+  }
+
+  Status Finish(ModelRunResult& result) override {
+    model_owner_.reset();
+    data_owner_.reset();
+    LUTRA_RETURN_IF_ERROR(cluster_->Stop());
+    LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<DealerStore> dealer,
+                           DealerStore::Open(cluster_->Store(Role::kDealer)));
+    std::vector<std::unique_ptr<PartyStore>> parties;
+    for (const Role party : kParties) {
+      LUTRA_ASSIGN_OR_RETURN(parties.emplace_back(),
+                             PartyStore::Open(cluster_->Store(party), party));
+    }
+    LUTRA_RETURN_IF_ERROR(AddModel(parties, result));
+    for (size_t i = 0; i < sessions_.size(); ++i) {
+      LUTRA_RETURN_IF_ERROR(
+          AddSession(*dealer, parties, sessions_[i], result.summary.sessions[i], result.ledger));
+    }
+    result.summary.peak_memory_bytes = cluster_->peak_memory_bytes();
+    return absl::OkStatus();
+  }
+
+ private:
+  // Before the first session a tape has to be dealt, written and fetched.
+  static constexpr double kHops = 10;
+
+  // Where a process has ended, that is what went wrong.
+  Status Checked(const Status& status) {
+    if (status.ok()) return status;
+    const Status alive = cluster_->CheckAlive();
+    return alive.ok() ? status : alive;
+  }
+
+  Status AddModel(const std::vector<std::unique_ptr<PartyStore>>& parties,
+                  ModelRunResult& result) const {
+    result.ledger.Add(model_ledger_);
+    for (const auto& party : parties) {
+      LUTRA_ASSIGN_OR_RETURN(const SessionRecord shared, party->LoadSession(model_));
+      result.ledger.Add(shared.ledger);
+    }
+    if (!result.summary.sessions.empty()) {
+      result.summary.sessions[0].bytes = BytesIn(result.ledger);
+    }
+    return absl::OkStatus();
+  }
+
+  // Of all roles together, what one session came to.
+  static Status AddSession(const DealerStore& dealer,
+                           const std::vector<std::unique_ptr<PartyStore>>& parties,
+                           const InferResult& session, SessionSummary& summary, Ledger& all) {
+    Ledger ledger = session.ledger;
+    LUTRA_ASSIGN_OR_RETURN(const DealRecord dealt, dealer.LoadLedger(session.tape));
+    ledger.Add(dealt.ledger);
+    Of(summary.seconds, Phase::kDeal) = dealt.seconds;
+    summary.framing_bytes = session.traffic.sent.framing_bytes + session.traffic.sent.control_bytes;
+    for (const auto& party : parties) {
+      // P0 goes by the tape where it takes no part online.
+      StatusOr<SessionRecord> record = party->LoadSession(session.session);
+      if (!record.ok() && party->role() == Role::kP0) record = party->LoadSession(session.tape);
+      LUTRA_RETURN_IF_ERROR(record.status());
+      ledger.Add(record->ledger);
+      double& prepare = Of(summary.seconds, Phase::kPrepare);
+      prepare = std::max(prepare, Of(record->seconds, Phase::kPrepare));
+      summary.framing_bytes += record->counters["framing_bytes"];
+    }
+    const PhaseBytes bytes = BytesIn(ledger);
+    for (size_t phase = 0; phase < bytes.size(); ++phase) summary.bytes[phase] += bytes[phase];
+    summary.rounds = ledger.rounds(Phase::kOnline);
+    all.Add(ledger);
+    return absl::OkStatus();
+  }
+
+  const BuiltProgram& built_;
+  ThreadPool& pool_;
+  const MessagePlan plan_;
+  std::unique_ptr<LocalCluster> cluster_;
+  std::unique_ptr<Endpoint> model_owner_;
+  std::unique_ptr<Endpoint> data_owner_;
+  const std::optional<uint64_t> insecure_seed_;
+  Identifier model_;
+  Ledger model_ledger_;
+  std::vector<InferResult> sessions_;
+};
+
+}  // namespace
+
+StatusOr<std::unique_ptr<ModelEngine>> MakeProcessEngine(const EngineParts& parts,
+                                                         LocalClusterOptions options) {
+  options.tapes = parts.sessions;
+  options.deployment = parts.built.program.deployment();
+  LUTRA_ASSIGN_OR_RETURN(auto cluster, LocalCluster::Start(options));
+  LUTRA_ASSIGN_OR_RETURN(auto model_owner, cluster->OwnerEndpoint(Role::kModelOwner));
+  LUTRA_ASSIGN_OR_RETURN(auto data_owner, cluster->OwnerEndpoint(Role::kDataOwner));
+  return std::make_unique<ProcessEngine>(parts, std::move(cluster), std::move(model_owner),
+                                         std::move(data_owner), options.insecure_seed);
+}
+
+}  // namespace lutra
