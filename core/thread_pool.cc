@@ -1,5 +1,8 @@
 #include "core/thread_pool.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 
@@ -14,10 +17,15 @@ struct ThreadPool::Loop {
   std::atomic<int64_t> next{0};
 };
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads, int niceness) {
   LUTRA_CHECK(threads >= 1);
   workers_.reserve(static_cast<size_t>(threads - 1));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { Work(); });
+  for (int i = 1; i < threads; ++i) {
+    workers_.emplace_back([this, niceness] {
+      if (niceness > 0) LowerPriority(niceness);
+      Work();
+    });
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -75,6 +83,11 @@ void ThreadPool::Work() {
     std::lock_guard lock(mutex_);
     if (--busy_ == 0) idle_.notify_one();
   }
+}
+
+// On Linux a niceness is a thread's. That the system refuses is no error: it is a wish.
+void LowerPriority(int niceness) {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness);
 }
 
 }  // namespace lutra

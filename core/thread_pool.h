@@ -13,8 +13,8 @@ namespace lutra {
 
 class ThreadPool {
  public:
-  // threads >= 1 run a loop: the caller and threads - 1 more.
-  explicit ThreadPool(int threads);
+  // threads >= 1 run a loop: the caller and threads - 1 more, of this niceness (0 to 19).
+  explicit ThreadPool(int threads, int niceness = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -43,6 +43,9 @@ class ThreadPool {
   bool stopping_ = false;
   std::vector<std::thread> workers_;
 };
+
+// The calling thread gives way to others from now on, the more the nicer (0 to 19).
+void LowerPriority(int niceness);
 
 }  // namespace lutra
 

@@ -37,7 +37,7 @@ void Outbox::Send(Role to, const Tensor& tensor, ElementRange range) {
     message.resize(size);
     message.back() = std::byte{0};  // packing leaves the bits beyond the last element as they are
   }
-  OverPacked(pool_, range.size(), first_bit, bits, [&](int64_t begin, int64_t end, int64_t bit) {
+  OverPacked(*pool_, range.size(), first_bit, bits, [&](int64_t begin, int64_t end, int64_t bit) {
     WithLane(tensor.ring(), [&](auto lane) {
       using Lane = decltype(lane);
       const auto lanes = tensor.lanes<Lane>().subspan(static_cast<size_t>(range.begin + begin),
@@ -75,7 +75,7 @@ Tensor Inbox::Receive(Role from, Ring ring, const Shape& shape) {
   if (bytes.empty()) return Tensor::Zeros(ring, shape);
   Tensor tensor(ring, shape);
   int64_t& bit = messages_[Index(from)].bit;
-  pool_.ParallelFor(shape.elements(), kGrain, [&](int64_t begin, int64_t end) {
+  pool_->ParallelFor(shape.elements(), kGrain, [&](int64_t begin, int64_t end) {
     WithLane(ring, [&](auto lane) {
       using Lane = decltype(lane);
       Unpack<Lane>(bytes, bit + begin * ring.bits(), ring.bits(),

@@ -20,7 +20,9 @@ namespace lutra {
 // The messages that a role writes in one round.
 class Outbox {
  public:
-  explicit Outbox(ThreadPool& pool) : pool_(pool) {}
+  explicit Outbox(ThreadPool& pool) : pool_(&pool) {}
+  // From now on.
+  void UsePool(ThreadPool& pool) { pool_ = &pool; }
 
   // Appends a tensor, or a range of its flat elements, to the message to a role.
   void Send(Role to, const Tensor& tensor) { Send(to, tensor, {0, tensor.elements()}); }
@@ -32,7 +34,7 @@ class Outbox {
   Bytes Take(Role to);
 
  private:
-  ThreadPool& pool_;
+  ThreadPool* pool_;
   std::array<Bytes, kRoles.size()> messages_;
   std::array<int64_t, kRoles.size()> bits_{};  // of the current node
 };
@@ -40,7 +42,9 @@ class Outbox {
 // The messages that a role got in one round, read in the order in which they were written.
 class Inbox {
  public:
-  explicit Inbox(ThreadPool& pool) : pool_(pool) {}
+  explicit Inbox(ThreadPool& pool) : pool_(&pool) {}
+  // From now on.
+  void UsePool(ThreadPool& pool) { pool_ = &pool; }
 
   // The next tensor from a role.
   Tensor Receive(Role from, Ring ring, const Shape& shape);
@@ -58,7 +62,7 @@ class Inbox {
  private:
   std::span<const std::byte> Next(Role from, int64_t bits);
 
-  ThreadPool& pool_;
+  ThreadPool* pool_;
   struct Message {
     Bytes bytes;
     int64_t bit = 0;

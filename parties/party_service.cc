@@ -10,6 +10,7 @@ namespace lutra {
 namespace {
 
 constexpr int64_t kMostAnswer = int64_t{16} << 20;  // bytes of an answer between servers
+constexpr int kWaits = 19;                          // niceness of work that is done ahead
 constexpr double kIdleSeconds = 1;                  // between looks at what is to be done ahead
 
 // The long-term keys that parties have with each other, and who draws them.
@@ -75,6 +76,7 @@ PartyService::PartyService(Endpoint& endpoint, PartyStore& store, ThreadPool& po
     : endpoint_(endpoint),
       store_(store),
       pool_(pool),
+      ahead_pool_(pool.threads(), kWaits),
       log_(log),
       options_(options),
       role_(store.role()),
@@ -402,7 +404,7 @@ StatusOr<Done> PartyService::OnPrepare(const Request& request) {
     ++running_;
   }
   std::thread([this, session, prepare] {
-    PrepareSession(session, prepare.channel, prepare.streamed);
+    PrepareSession(session, prepare.channel);
     const std::lock_guard lock(mutex_);
     --running_;
     changed_.notify_all();
@@ -458,15 +460,16 @@ StatusOr<PartyService::SessionPointer> PartyService::Begin(Model& model, const I
     if (sessions_[tape] == session) sessions_.erase(tape);
     return status;
   }
-  session->feed = std::make_unique<TapeFeed>(program, role_, std::move(source),
-                                             options_.tape_memory_bytes, streamed);
+  session->feed =
+      std::make_unique<TapeFeed>(program, role_, std::move(source), options_.tape_memory_bytes);
   session->walker = model.walker->Fork(&session->ledger);
+  session->walker->UsePool(ahead_pool_);
   return session;
 }
 
-void PartyService::PrepareSession(const SessionPointer& session, const Identifier& channel,
-                                  bool streamed) {
+void PartyService::PrepareSession(const SessionPointer& session, const Identifier& channel) {
   const Program& program = session->model->served->program;
+  LowerPriority(kWaits);
   const auto prepare = [&]() -> Status {
     Timer timer(session->seconds[static_cast<size_t>(Phase::kPrepare)]);
     LongTermKeys keys;
@@ -486,7 +489,7 @@ void PartyService::PrepareSession(const SessionPointer& session, const Identifie
     return walk.Run(Phase::kPrepare);
   };
   Status status = prepare();
-  if (status.ok() && !streamed) status = session->feed->Load();
+  if (status.ok()) status = session->feed->Load();
   if (!status.ok()) endpoint_.Cancel(channel, status);
   endpoint_.Close(channel);
   if (!status.ok()) {
@@ -513,6 +516,7 @@ void PartyService::RunOnline(const SessionPointer& session, const std::optional<
   if (owner.has_value()) links.peers[Role::kDataOwner] = *owner;
   LinkedWalker walk(program, session->model->served->plan, *session->walker, links,
                     &session->ledger);
+  session->walker->UsePool(pool_);
   const int64_t framing = FramingBytes();
   Status status;
   {
@@ -720,6 +724,10 @@ StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& joi
     while (true) {
       LUTRA_ASSIGN_OR_RETURN(const SessionPointer session, TakeReady(*model, deadline));
       session->id = join.session;
+      {
+        const std::lock_guard lock(mutex_);
+        opening_.insert(session->tape);
+      }
       const Status opened = OpenAt(Role::kP2, *session);
       if (opened.ok()) {
         const std::lock_guard lock(mutex_);
@@ -732,6 +740,10 @@ StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& joi
       }
       if (status.ok() && model->served->plan.TakesPart(Role::kP0, Phase::kOnline)) {
         status = OpenAt(Role::kP0, *session);
+      }
+      {
+        const std::lock_guard lock(mutex_);
+        opening_.erase(session->tape);
       }
       if (status.ok()) return session;
       End(session, status);
@@ -829,8 +841,14 @@ StatusOr<std::vector<Identifier>> PartyService::AskUsable(Role peer, const Model
                                                             After(options_.silence_seconds)));
   LUTRA_ASSIGN_OR_RETURN(Offered offered, DecodeAnswer<Offered>(answer, Name(peer)));
   if (offered.same_consumed) return std::move(offered.usable);
-  // One of us has forgotten, or was restored from a backup: both take over what the other knows.
+  // One of us has forgotten, or was restored from a backup: both take over what the other knows. Of
+  // a tape that is being opened one of us knows first.
   Merge merge;
+  const std::set<Identifier> opening = [this] {
+    const std::lock_guard lock(mutex_);
+    return opening_;
+  }();
+  std::erase_if(offered.consumed, [&](const Identifier& tape) { return opening.contains(tape); });
   {
     const std::lock_guard lock(store_mutex_);
     LUTRA_ASSIGN_OR_RETURN(const size_t added, store_.Merge(offered.consumed));
@@ -839,7 +857,7 @@ StatusOr<std::vector<Identifier>> PartyService::AskUsable(Role peer, const Model
     }
     const std::set<Identifier> theirs(offered.consumed.begin(), offered.consumed.end());
     for (const Identifier& tape : store_.ConsumedSince(0)) {
-      if (!theirs.contains(tape)) merge.consumed.push_back(tape);
+      if (!theirs.contains(tape) && !opening.contains(tape)) merge.consumed.push_back(tape);
     }
     std::erase_if(offered.usable,
                   [this](const Identifier& tape) { return store_.IsConsumed(tape); });
@@ -914,7 +932,7 @@ StatusOr<bool> PartyService::PrepareNext(Model& model) {
     const std::lock_guard lock(mutex_);
     ++model.preparing;
   }
-  PrepareSession(session, prepare.channel, prepare.streamed);
+  PrepareSession(session, prepare.channel);
   const std::lock_guard lock(mutex_);
   --model.preparing;
   if (session->state != Session::State::kPrepared) return false;
@@ -924,6 +942,7 @@ StatusOr<bool> PartyService::PrepareNext(Model& model) {
 }
 
 void PartyService::FetchAhead() {
+  LowerPriority(kWaits);
   std::string complaint;
   bool busy = false;
   while (busy || !WaitOrStopped(kIdleSeconds)) {

@@ -120,7 +120,7 @@ class PartyService {
   // ---- sessions ----
   // Binds the tape to the model and makes the session; it counts as being prepared.
   StatusOr<SessionPointer> Begin(Model& model, const Identifier& tape, bool streamed);
-  void PrepareSession(const SessionPointer& session, const Identifier& channel, bool streamed);
+  void PrepareSession(const SessionPointer& session, const Identifier& channel);
   // The online phase; the data owner is at `owner`, where there is one to this role.
   void RunOnline(const SessionPointer& session, const std::optional<PeerId>& owner);
   void End(const SessionPointer& session, const Status& status);
@@ -143,6 +143,7 @@ class PartyService {
   Endpoint& endpoint_;
   PartyStore& store_;
   ThreadPool& pool_;
+  ThreadPool ahead_pool_;  // for what can wait
   Log& log_;
   const PartyOptions options_;
   const Role role_;
@@ -156,6 +157,7 @@ class PartyService {
   std::map<Digest, std::unique_ptr<const ServedProgram>> programs_;
   std::map<Identifier, std::unique_ptr<Model>> models_;
   std::map<Identifier, SessionPointer> sessions_;  // by tape, until they have ended
+  std::set<Identifier> opening_;                   // P1: consumed by some, not yet by all
   std::set<Digest> streaming_;                     // of these the dealer keeps no stock
   int running_ = 0;
   int64_t done_ = 0;

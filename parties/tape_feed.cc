@@ -78,9 +78,9 @@ Status StreamTape::Read(std::span<std::byte> words) {
 }
 
 TapeFeed::TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource> source,
-                   int64_t memory_bytes, bool streamed)
+                   int64_t memory_bytes)
     : program_(program), role_(role), source_(std::move(source)) {
-  const bool whole = !streamed && source_->header().words <= memory_bytes;
+  const bool whole = source_->header().words <= memory_bytes;
   windows_ =
       TapeLayout::Windows(program, whole ? std::numeric_limits<int64_t>::max() : kWindowBytes);
 }

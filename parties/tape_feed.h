@@ -65,9 +65,9 @@ class StreamTape final : public TapeSource {
 class TapeFeed {
  public:
   // Words of up to `memory_bytes` are kept in memory whole, and read by Load; those of longer
-  // tapes, and of streams, window by window as the levels come.
+  // tapes window by window as the levels come.
   TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource> source,
-           int64_t memory_bytes, bool streamed);
+           int64_t memory_bytes);
 
   const TapeHeader& header() const { return source_->header(); }
   // Before the online phase.

@@ -27,7 +27,7 @@ bool SendsOrReceives(const Node& node, Role role, Phase phase) {
 Walker::Walker(const Program& program, Role role, ThreadPool& pool, Listener* listener)
     : program_(program),
       role_(role),
-      pool_(pool),
+      pool_(&pool),
       listener_(listener),
       model_(std::make_shared<Model>()),
       session_values_(program.wires()),
@@ -41,9 +41,15 @@ Walker::Walker(const Program& program, Role role, ThreadPool& pool, Listener* li
 }
 
 std::unique_ptr<Walker> Walker::Fork(Listener* listener) const {
-  auto fork = std::make_unique<Walker>(program_, role_, pool_, listener);
+  auto fork = std::make_unique<Walker>(program_, role_, *pool_, listener);
   fork->model_ = model_;
   return fork;
+}
+
+void Walker::UsePool(ThreadPool& pool) {
+  pool_ = &pool;
+  outbox_.UsePool(pool);
+  inbox_.UsePool(pool);
 }
 
 void Walker::FindActiveNodes() {
@@ -170,9 +176,9 @@ void Walker::OnNode(const Node& node, Phase phase,
                     const std::function<void(const Protocol&, PartyView&)>& function) {
   const auto start = std::chrono::steady_clock::now();
   const KeyRing& keys = node.phase == Phase::kModel ? model_->keys : session_keys_;
-  const Fields fields(node, role_, keys, layout_, tape_, pool_);
+  const Fields fields(node, role_, keys, layout_, tape_, *pool_);
   PartyView view{
-      node,    role_, pool_, fields, {}, {}, model_->kept[node.id], session_kept_[node.id],
+      node,    role_, *pool_, fields, {}, {}, model_->kept[node.id], session_kept_[node.id],
       outbox_, inbox_};
   for (const WireId wire : node.spec.inputs) view.inputs.push_back(&value(wire));
   for (const WireId wire : node.outputs) view.outputs.push_back(&slot(wire));

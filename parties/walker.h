@@ -34,6 +34,9 @@ class Walker {
   // run at the same time.
   std::unique_ptr<Walker> Fork(Listener* listener) const;
 
+  // Computes with another pool from now on; it outlives the walker.
+  void UsePool(ThreadPool& pool);
+
   // Errors when an input of this owner is missing or has another ring or shape; the inputs outlive
   // the phase.
   Status StartModel(KeyRing keys, const NamedTensors& owned);
@@ -73,7 +76,7 @@ class Walker {
   const Program& program_;
   const TapeLayout* layout_ = nullptr;
   Role role_;
-  ThreadPool& pool_;
+  ThreadPool* pool_;
   Listener* listener_;
 
   std::vector<bool> active_;   // by node: whether this role runs it in its own phase

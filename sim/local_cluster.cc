@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr double kStartSeconds = 20;
 constexpr double kStopSeconds = 60;
+constexpr int kNiceness = 19;
 constexpr auto kPoll = std::chrono::milliseconds(20);
 
 // Ports that nobody listens at; held together, so that they differ.
@@ -63,8 +64,9 @@ std::string LastLine(const fs::path& log) {
 
 // In the child: becomes the program. Ends with the launcher, however that ends.
 [[noreturn]] void Become(const std::vector<std::string>& command, const fs::path& log,
-                         pid_t launcher) {
+                         pid_t launcher, bool may_wait) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (may_wait) ::setpriority(PRIO_PROCESS, 0, kNiceness);
   if (::getppid() != launcher) ::_exit(127);
   sigset_t none;
   sigemptyset(&none);
@@ -133,8 +135,8 @@ Status LocalCluster::MakeKeys() {
   for (const Role role : kRoles) {
     LUTRA_ASSIGN_OR_RETURN(keys_[Index(role)], CurveKeyPair::Generate());
     const std::string name(Name(role));
-    LUTRA_RETURN_IF_ERROR(keys_[Index(role)]->Write(directory_ / (name + ".key"),
-                                                    directory_ / (name + ".pub")));
+    LUTRA_RETURN_IF_ERROR(
+        keys_[Index(role)]->Write(directory_ / (name + ".key"), directory_ / (name + ".pub")));
   }
   return absl::OkStatus();
 }
@@ -171,7 +173,8 @@ Status LocalCluster::Launch(Role role, std::vector<std::string> arguments) {
   const pid_t launcher = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return absl::ErrnoToStatus(errno, StrCat("cannot start ", program.string()));
-  if (pid == 0) Become(command, log, launcher);
+  // The dealer works ahead: on one machine it gives way to those whom a data owner waits for.
+  if (pid == 0) Become(command, log, launcher, role == Role::kDealer);
   processes_.push_back({role, pid});
   return absl::OkStatus();
 }

@@ -37,7 +37,8 @@ CommandLine MakeCommandLine() {
       .AddFlag("input", "FILE", "as lutra-sim takes it")
       .AddFlag("out", "DIR", "write a run directory (run.json, ledger.csv, levels.csv, work.csv)")
       .AddFlag("threads", "N", "of all processes together; default: one for each core")
-      .AddSwitch("stream", "deal tapes while they are used instead of ahead")
+      .AddFlag("tapes", "stream|store",
+               "dealt as the parties take them, kept in memory (default); or ahead, into files")
       .AddSwitch("insecure-plaintext", "no encryption: to measure what CURVE costs")
       .AddFlag("insecure-seed", "N", "keys as lutra-sim --seed N has them: no secret at all")
       .AddSwitch("quiet", "print errors only")
@@ -70,7 +71,9 @@ StatusOr<LocalClusterOptions> ReadClusterOptions(const Arguments& arguments,
   options.programs = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   if (error) return Unavailable("cannot find the folder of the programs: ", error.message());
   options.threads = run.threads;
-  options.stream = arguments.Has("stream");
+  LUTRA_ASSIGN_OR_RETURN(const std::string tapes,
+                         arguments.Choice("tapes", "stream", {"stream", "store"}));
+  options.stream = tapes == "stream";
   options.insecure_plaintext = arguments.Has("insecure-plaintext");
   options.insecure_seed = run.seed;
   return options;
