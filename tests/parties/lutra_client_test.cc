@@ -217,6 +217,9 @@ TEST_CASE("A model is shared and run by the program, as in the simulation", "[pa
   const StatusOr<ModelRunResult> simulated = RunModel(*job, options);
   REQUIRE(simulated.ok());
 
+  // What a data owner does not have.
+  fs::remove(fs::path(deployed.directory) / "tables");
+  fs::remove(fs::path(deployed.directory) / "weights");
   std::vector<std::string> infer = deployed.Infer(model);
   infer.emplace_back("--json");
   const Child::Ended ended = Run(infer);
