@@ -264,7 +264,7 @@ std::string CompileText(const std::string& model, const fs::path& out,
   text += StrCat("Session   ", Count(batch, "example"), ": tape ", bytes(Phase::kDeal),
                  ", prepare ", bytes(Phase::kPrepare), ", online ", bytes(Phase::kOnline), "\n");
   text += StrCat("Example   tape ", HumanBytes(cost.tape_bytes() / batch), "\n");
-  text += StrCat("Model     ", bytes(Phase::kModel), ", shared once\n");
+  text += StrCat("Sharing   ", bytes(Phase::kModel), " once\n");
   if (!compiled.client.MakeTokenizer().ok()) {
     text += "Input     files of cases only: there is no tokenizer beside the model\n";
   }

@@ -76,22 +76,19 @@ Status AwaitAll(Endpoint& endpoint, std::span<Asked> asked, Deadline deadline) {
   return first;
 }
 
-// Wipes the keys of an owner when they are not needed any more.
+// Keys of an owner, wiped when they are not needed any more; never copied.
 class WipedKeys {
  public:
-  explicit WipedKeys(LongTermKeys keys) : keys_(std::move(keys)) {}
+  WipedKeys() = default;
   ~WipedKeys() { Wipe(std::as_writable_bytes(std::span(keys_.keys))); }
   WipedKeys(const WipedKeys&) = delete;
   WipedKeys& operator=(const WipedKeys&) = delete;
-  LongTermKeys& keys() { return keys_; }
+  const LongTermKeys& all() const { return keys_; }
+  std::optional<Key>& operator[](KeyName name) { return keys_.keys[static_cast<size_t>(name)]; }
 
  private:
   LongTermKeys keys_;
 };
-
-std::optional<Key>& KeyOf(LongTermKeys& keys, KeyName name) {
-  return keys.keys[static_cast<size_t>(name)];
-}
 
 // ---- model owner ----
 
@@ -116,8 +113,8 @@ class ModelSender {
   }
 
   // `walker` has been given its keys and the weights.
-  Status ToParties(const Program& program, const Identifier& model, LongTermKeys& keys,
-                   Walker& walker, Ledger& ledger) {
+  Status ToParties(const Program& program, const Identifier& model, WipedKeys& keys, Walker& walker,
+                   Ledger& ledger) {
     for (const Role party : kParties) {
       LUTRA_ASSIGN_OR_RETURN(const Identifier channel, RandomIdentifier());
       parties_.push_back({party, channel});
@@ -142,12 +139,11 @@ class ModelSender {
     return After(patience_.silence + whole / kSlowestBytesPerSecond);
   }
 
-  Status AskParties(const Identifier& model, LongTermKeys& keys) {
+  Status AskParties(const Identifier& model, WipedKeys& keys) {
     for (const Asked& party : parties_) {
       ShareModel request{model, program_file_, {}, {}};
-      WipedKeys held(keys.For(party.role));
-      if (const auto& key = KeyOf(held.keys(), KeyName::kModel0)) request.key0.push_back(*key);
-      if (const auto& key = KeyOf(held.keys(), KeyName::kModel1)) request.key1.push_back(*key);
+      if (Holds(party.role, KeyName::kModel0)) request.key0.push_back(*keys[KeyName::kModel0]);
+      if (Holds(party.role, KeyName::kModel1)) request.key1.push_back(*keys[KeyName::kModel1]);
       const Status status =
           endpoint_.Ask(party.role, party.channel, EncodeRequest(request), Limit(0));
       Wipe(std::as_writable_bytes(std::span(request.key0)));
@@ -209,14 +205,18 @@ StatusOr<bool> ToParties(std::span<const Role> to) {
                          ": their shares belong together");
 }
 
-StatusOr<LongTermKeys> ModelKeys(const std::optional<uint64_t>& insecure_seed) {
-  if (insecure_seed.has_value()) {
-    return LongTermKeysFromSeed(*insecure_seed).For(Role::kModelOwner);
+Status DrawModelKeys(const std::optional<uint64_t>& insecure_seed, WipedKeys& keys) {
+  for (const KeyName name : {KeyName::kModel0, KeyName::kModel1}) {
+    if (insecure_seed.has_value()) {
+      keys[name] = LongTermKeysFromSeed(*insecure_seed).keys[static_cast<size_t>(name)];
+      continue;
+    }
+    StatusOr<Key> drawn = RandomKey();
+    LUTRA_RETURN_IF_ERROR(drawn.status());
+    keys[name] = *drawn;
+    Wipe(std::as_writable_bytes(std::span(drawn->bytes)));
   }
-  LongTermKeys keys;
-  LUTRA_ASSIGN_OR_RETURN(KeyOf(keys, KeyName::kModel0), RandomKey());
-  LUTRA_ASSIGN_OR_RETURN(KeyOf(keys, KeyName::kModel1), RandomKey());
-  return keys;
+  return absl::OkStatus();
 }
 
 StatusOr<Identifier> ModelIdentifier(const SendModelOptions& options) {
@@ -238,29 +238,29 @@ class Session {
   Session(Endpoint& endpoint, const Program& program, const OwnerPatience& patience, Join join)
       : endpoint_(endpoint), program_(program), patience_(patience), join_(std::move(join)) {}
 
-  // Both parties have opened the session: the keys of its tape.
-  StatusOr<LongTermKeys> Open(Identifier& tape) {
+  // Waits until both parties have opened the session; the data keys of its tape.
+  Status Open(Identifier& tape, WipedKeys& keys) {
     std::vector<Asked> asked = {{Role::kP1, join_.session}, {Role::kP2, join_.session}};
     for (const Asked& party : asked) {
       LUTRA_RETURN_IF_ERROR(
           endpoint_.Ask(party.role, party.channel, EncodeRequest(join_), After(patience_.silence)));
     }
     LUTRA_RETURN_IF_ERROR(AwaitAll(endpoint_, asked, After(patience_.silence * patience_.hops)));
-    LongTermKeys keys;
     std::vector<Identifier> tapes;
     for (Asked& party : asked) {
-      LUTRA_ASSIGN_OR_RETURN(Joined joined, DecodeAnswer<Joined>(*party.answer, Name(party.role)));
+      StatusOr<Joined> joined = DecodeAnswer<Joined>(*party.answer, Name(party.role));
       Wipe(*party.answer);
-      LUTRA_RETURN_IF_ERROR(Annotate(CheckAnswer(joined, join_), Name(party.role)));
-      tapes.push_back(joined.tape);
-      KeyOf(keys, party.role == Role::kP1 ? KeyName::kData1 : KeyName::kData0) = joined.data;
-      Wipe(std::as_writable_bytes(std::span(joined.data.bytes)));
+      LUTRA_RETURN_IF_ERROR(joined.status());
+      keys[party.role == Role::kP1 ? KeyName::kData1 : KeyName::kData0] = joined->data;
+      Wipe(std::as_writable_bytes(std::span(joined->data.bytes)));
+      LUTRA_RETURN_IF_ERROR(Annotate(CheckAnswer(*joined, join_), Name(party.role)));
+      tapes.push_back(joined->tape);
     }
     if (tapes[0] != tapes[1]) {
       return InvalidArgument("tape: p1 says ", tapes[0].Hex(), ", p2 says ", tapes[1].Hex());
     }
     tape = tapes[0];
-    return keys;
+    return absl::OkStatus();
   }
 
   Status Run(const MessagePlan& plan, Walker& walker, InferResult& result) {
@@ -299,21 +299,18 @@ StatusOr<SharedModel> SendModel(Endpoint& endpoint, const Program& program,
   const bool to_dealer = options.to.size() > (to_parties ? kParties.size() : 0);
   SharedModel shared;
   Walker walker(program, Role::kModelOwner, pool, &shared.ledger);
-  LUTRA_ASSIGN_OR_RETURN(LongTermKeys drawn, ModelKeys(options.insecure_seed));
-  WipedKeys keys(drawn);
-  Wipe(std::as_writable_bytes(std::span(drawn.keys)));
+  WipedKeys keys;
+  LUTRA_RETURN_IF_ERROR(DrawModelKeys(options.insecure_seed, keys));
   if (to_parties) {
     LUTRA_ASSIGN_OR_RETURN(shared.model, ModelIdentifier(options));
     // Checks the weights, before anybody is asked anything.
-    LUTRA_RETURN_IF_ERROR(
-        walker.StartModel(KeyRing::ForModel(keys.keys(), *shared.model), weights));
+    LUTRA_RETURN_IF_ERROR(walker.StartModel(KeyRing::ForModel(keys.all(), *shared.model), weights));
   }
   LUTRA_RETURN_IF_ERROR(ConnectAll(endpoint, options.to, options.patience.connect));
   ModelSender sender(endpoint, program, options.patience);
   if (to_dealer) LUTRA_RETURN_IF_ERROR(sender.ToDealer(PackTables(program, tables)));
   if (to_parties) {
-    LUTRA_RETURN_IF_ERROR(
-        sender.ToParties(program, *shared.model, keys.keys(), walker, shared.ledger));
+    LUTRA_RETURN_IF_ERROR(sender.ToParties(program, *shared.model, keys, walker, shared.ledger));
   }
   shared.seconds = SecondsSince(start);
   return shared;
@@ -334,15 +331,11 @@ StatusOr<InferResult> Infer(Endpoint& endpoint, const Program& program, const Me
 
   Session session(endpoint, program, patience, {result.session, program.digest(), model});
   auto start = std::chrono::steady_clock::now();
-  StatusOr<LongTermKeys> opened = session.Open(result.tape);
-  Status status = opened.status();
+  WipedKeys keys;
+  Status status = session.Open(result.tape, keys);
   result.wait_seconds = SecondsSince(start);
   start = std::chrono::steady_clock::now();
-  if (status.ok()) {
-    WipedKeys keys(*opened);
-    Wipe(std::as_writable_bytes(std::span(opened->keys)));
-    status = walker.StartSession(KeyRing::OfTapeKeys(keys.keys()), data);
-  }
+  if (status.ok()) status = walker.StartSession(KeyRing::OfTapeKeys(keys.all()), data);
   if (status.ok()) status = session.Run(plan, walker, result);
   result.seconds = SecondsSince(start);
   walker.EndSession();
