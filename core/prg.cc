@@ -16,25 +16,34 @@ namespace {
 constexpr size_t kBlockBytes = 16;
 // Blocks encrypted at once: enough to hide the cost of the call, few enough for the first cache.
 constexpr size_t kBatch = 256;
+// From so many blocks on a run is expanded by OpenSSL's own counter mode, which has to be told
+// where it starts.
+constexpr size_t kRun = 64;
 
 static_assert(std::endian::native == std::endian::little, "lanes are taken as they lie");
 
 struct CipherFree {
   void operator()(EVP_CIPHER_CTX* cipher) const { EVP_CIPHER_CTX_free(cipher); }
 };
-using Cipher = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
+using Context = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
 
-Cipher NewCipher() {
-  Cipher cipher(EVP_CIPHER_CTX_new());
-  LUTRA_CHECK(cipher != nullptr);
-  return cipher;
+Context NewContext() {
+  Context context(EVP_CIPHER_CTX_new());
+  LUTRA_CHECK(context != nullptr);
+  return context;
 }
 
-// Encrypts whole blocks where they lie.
-void Encrypt(const Cipher& cipher, uint8_t* blocks, size_t count) {
+// Contexts with one key's schedule in them: for single blocks, and for runs of them.
+struct Cipher {
+  Context blocks;
+  Context runs;
+};
+
+// Encrypts whole blocks; `from` and `to` may be the same.
+void Encrypt(const Context& context, const uint8_t* from, uint8_t* to, size_t count) {
   const int bytes = static_cast<int>(count * kBlockBytes);
   int written = 0;
-  LUTRA_CHECK(EVP_EncryptUpdate(cipher.get(), blocks, &written, blocks, bytes) == 1);
+  LUTRA_CHECK(EVP_EncryptUpdate(context.get(), to, &written, from, bytes) == 1);
   LUTRA_CHECK(written == bytes);
 }
 
@@ -52,7 +61,21 @@ void WriteCounter(uint64_t prefix, uint64_t index, uint8_t* block) {
 void WriteBlocks(const Cipher& cipher, uint64_t prefix, uint64_t first, uint8_t* blocks,
                  size_t count) {
   for (size_t i = 0; i < count; ++i) WriteCounter(prefix, first + i, blocks + i * kBlockBytes);
-  Encrypt(cipher, blocks, count);
+  Encrypt(cipher.blocks, blocks, blocks, count);
+}
+
+// Sets where the next run starts.
+void StartRun(const Cipher& cipher, uint64_t prefix, uint64_t first) {
+  std::array<uint8_t, kBlockBytes> counter;
+  WriteCounter(prefix, first, counter.data());
+  LUTRA_CHECK(EVP_EncryptInit_ex(cipher.runs.get(), nullptr, nullptr, nullptr, counter.data()) ==
+              1);
+}
+
+// The next blocks of the run: the stream is what counter mode adds to zeros.
+void ContinueRun(const Cipher& cipher, uint8_t* blocks, size_t count) {
+  static constexpr std::array<uint8_t, kBatch * kBlockBytes> kZeros{};
+  Encrypt(cipher.runs, kZeros.data(), blocks, count);
 }
 
 template <class Lane>
@@ -67,10 +90,14 @@ void Reduce(Ring ring, std::span<Lane> lanes) {
 // Contexts with the key schedule in them: a prototype, and as many copies as calls ran at once.
 class Prg::Ciphers {
  public:
-  explicit Ciphers(const Key& key) : prototype_(NewCipher()) {
-    LUTRA_CHECK(EVP_EncryptInit_ex(prototype_.get(), EVP_aes_128_ecb(), nullptr, key.bytes.data(),
-                                   nullptr) == 1);
-    EVP_CIPHER_CTX_set_padding(prototype_.get(), 0);
+  explicit Ciphers(const Key& key) : prototype_{NewContext(), NewContext()} {
+    const auto start = [&](const Context& context, const EVP_CIPHER* mode) {
+      const uint8_t* iv = key.bytes.data();  // any; StartRun sets it
+      LUTRA_CHECK(EVP_EncryptInit_ex(context.get(), mode, nullptr, key.bytes.data(), iv) == 1);
+      EVP_CIPHER_CTX_set_padding(context.get(), 0);
+    };
+    start(prototype_.blocks, EVP_aes_128_ecb());
+    start(prototype_.runs, EVP_aes_128_ctr());
   }
 
   // One for the caller alone, until it is given back.
@@ -81,8 +108,9 @@ class Prg::Ciphers {
       free_.pop_back();
       return cipher;
     }
-    Cipher cipher = NewCipher();
-    LUTRA_CHECK(EVP_CIPHER_CTX_copy(cipher.get(), prototype_.get()) == 1);
+    Cipher cipher{NewContext(), NewContext()};
+    LUTRA_CHECK(EVP_CIPHER_CTX_copy(cipher.blocks.get(), prototype_.blocks.get()) == 1);
+    LUTRA_CHECK(EVP_CIPHER_CTX_copy(cipher.runs.get(), prototype_.runs.get()) == 1);
     return cipher;
   }
 
@@ -124,9 +152,16 @@ void Prg::Expand(Stream stream, Ring ring, uint64_t begin, std::span<Lane> out) 
   if (const size_t skip = begin % kLanes; skip > 0) {
     partial(skip, std::min(kLanes - skip, rest.size()));
   }
+  const bool is_run = rest.size() / kLanes >= kRun;
+  if (is_run) StartRun(cipher, prefix, block);
   while (rest.size() >= kLanes) {
     const size_t blocks = std::min(rest.size() / kLanes, kBatch);
-    WriteBlocks(cipher, prefix, block, reinterpret_cast<uint8_t*>(rest.data()), blocks);
+    auto* bytes = reinterpret_cast<uint8_t*>(rest.data());
+    if (is_run) {
+      ContinueRun(cipher, bytes, blocks);
+    } else {
+      WriteBlocks(cipher, prefix, block, bytes, blocks);
+    }
     Reduce(ring, rest.first(blocks * kLanes));
     block += blocks;
     rest = rest.subspan(blocks * kLanes);
@@ -150,7 +185,7 @@ void Prg::Gather(Stream stream, Ring ring, std::span<const uint64_t> elements,
     for (size_t i = 0; i < count; ++i) {
       WriteCounter(prefix, elements[begin + i] / kLanes, scratch.data() + i * kBlockBytes);
     }
-    Encrypt(cipher, scratch.data(), count);
+    Encrypt(cipher.blocks, scratch.data(), scratch.data(), count);
     for (size_t i = 0; i < count; ++i) {
       const size_t lane = elements[begin + i] % kLanes;
       Lane value;

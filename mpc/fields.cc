@@ -14,7 +14,7 @@ namespace {
 // Elements that are looked up at a time: their counters and blocks stay in the first cache.
 constexpr size_t kChunk = 512;
 // How many elements ahead a row of the tape is fetched into the cache: rows are far apart.
-constexpr size_t kAhead = 24;
+constexpr size_t kAhead = 48;
 constexpr int64_t kExpandGrain = int64_t{1} << 16;
 
 uint64_t Count(int64_t size) { return static_cast<uint64_t>(size); }

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/calibration.h"
 #include "core/matrix_product.h"
 #include "core/thread_pool.h"
-#include "analysis/calibration.h"
 #include "experiments/micro/rate.h"
 
 namespace lutra::micro {
@@ -80,7 +80,7 @@ void Peak(benchmark::State& state, std::string_view target, size_t lane_bytes) {
 
 void RegisterMatrix() {
   for (const std::string_view target : SimdTargets()) {
-    for (const size_t lane_bytes : {2, 4, 8}) {
+    for (const size_t lane_bytes : {size_t{2}, size_t{4}, size_t{8}}) {
       benchmark::RegisterBenchmark(
           StrCat("peak/", target, "/lanes", 8 * lane_bytes).c_str(),
           [=](benchmark::State& state) { Peak(state, target, lane_bytes); })

@@ -264,7 +264,8 @@ Tensor Converted(const Tensor& x, Ring to, Function function) {
       using LaneTo = decltype(lane_to);
       const Lane* in = x.lanes<Lane>().data();
       LaneTo* out = result.lanes<LaneTo>().data();
-      for (int64_t i = 0; i < x.elements(); ++i) {
+      const int64_t elements = x.elements();  // asked for once: bytes written might be anything
+      for (int64_t i = 0; i < elements; ++i) {
         out[i] = static_cast<LaneTo>(function(uint64_t{in[i]}) & to.mask());
       }
     });

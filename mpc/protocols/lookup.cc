@@ -91,7 +91,7 @@ class Rotation {
         outer_bits_(node.tables[0]->index_width() - node.tables[0]->index_bits.back()),
         index_bits_(node.tables[0]->index_bits) {
     // A short table is laid out twice, so that a turned row is one copy of known length.
-    if (channels_ == 1 && inner_ <= 64) {
+    if (channels_ == 1 && inner_ <= 256) {
       const int64_t outer = rows_ / inner_;
       for (int64_t row = 0; row < outer; ++row) {
         for (int copy = 0; copy < 2; ++copy) {

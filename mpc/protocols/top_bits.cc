@@ -96,10 +96,11 @@ class TopBitsProtocol final : public Protocol {
       const Lane* in = z.lanes<Lane>().data();
       const Lane mask = static_cast<Lane>(from.mask());
       const Lane addend = static_cast<Lane>(a);
+      const int64_t elements = z.elements();  // asked for once: bytes written might be anything
       WithLane(to, [&](auto lane_to) {
         using LaneTo = decltype(lane_to);
         LaneTo* out = result.lanes<LaneTo>().data();
-        for (int64_t i = 0; i < z.elements(); ++i) {
+        for (int64_t i = 0; i < elements; ++i) {
           out[i] = static_cast<LaneTo>(static_cast<Lane>((in[i] + addend) & mask) >> shift);
         }
       });
