@@ -106,7 +106,9 @@ class ProcessEngine final : public ModelEngine {
     Ledger ledger = session.ledger;
     LUTRA_ASSIGN_OR_RETURN(const DealRecord dealt, dealer.LoadLedger(session.tape));
     ledger.Add(dealt.ledger);
-    Of(summary.seconds, Phase::kDeal) = dealt.seconds;
+    // Not DealRecord's: a dealer that streams waits for the parties to take what it has dealt.
+    double& deal = Of(summary.seconds, Phase::kDeal);
+    for (const auto& [work, seconds] : dealt.ledger.seconds()) deal += seconds;
     summary.framing_bytes = session.traffic.sent.framing_bytes + session.traffic.sent.control_bytes;
     for (const auto& party : parties) {
       // P0 goes by the tape where it takes no part online.
