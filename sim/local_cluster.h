@@ -35,7 +35,8 @@ class LocalCluster {
  public:
   // Starts the processes and waits until all answer. An error has what the one that failed said.
   static StatusOr<std::unique_ptr<LocalCluster>> Start(const LocalClusterOptions& options);
-  // Kills what still runs and removes the directory.
+  // Kills what still runs and removes the directory; so does the end of this process, by any
+  // signal.
   ~LocalCluster();
 
   const Cluster& cluster() const { return cluster_; }
@@ -58,6 +59,7 @@ class LocalCluster {
 
   explicit LocalCluster(const LocalClusterOptions& options) : options_(options) {}
   Status MakeDirectory();
+  Status StartJanitor();
   Status MakeKeys();
   Status MakeClusterFile();
   Status Launch(Role role, std::vector<std::string> arguments);
@@ -69,6 +71,8 @@ class LocalCluster {
 
   const LocalClusterOptions options_;
   std::filesystem::path directory_;
+  pid_t janitor_ = -1;
+  int janitor_pipe_ = -1;
   Cluster cluster_;
   std::vector<std::optional<CurveKeyPair>> keys_;  // by role
   std::vector<Process> processes_;

@@ -106,13 +106,20 @@ Status RunJob(const Arguments& arguments, std::vector<std::string> command,
   return InvalidArgument(result.disagreement);
 }
 
+// Who comes from lutra-sim looks for its --seed.
+Status WithHint(const Status& status) {
+  if (status.message().find("'--seed'") == absl::string_view::npos) return status;
+  return InvalidArgument(
+      "unknown flag '--seed'; keys that anybody can guess take --insecure-seed N");
+}
+
 int Main(int argc, char** argv) {
   Interrupts interrupts(kProgram);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   KeepFreedMemory();
   const StatusOr<Arguments> arguments = MakeCommandLine().Parse(ArgumentsOfMain(argc, argv));
-  if (!arguments.ok()) return ReportError(kProgram, arguments.status());
+  if (!arguments.ok()) return ReportError(kProgram, WithHint(arguments.status()));
   if (!arguments->information().empty()) {
     std::fputs(arguments->information().c_str(), stdout);
   } else {
