@@ -813,7 +813,10 @@ Status Exchange::DeliverRequest(Connection& connection, const FrameHeader& heade
     SendAbort(connection, header.channel, status);
     return Annotate(status, StrCat(NameOf(from), ", request ", ShortName(header.channel)));
   };
-  if (channels_.contains(header.channel)) {
+  // Others of a session may have sent on its channel before this one asks to take part.
+  const auto known = channels_.find(header.channel);
+  if (known != channels_.end() &&
+      (known->second->opened || known->second->in.contains(ReaderOf(connection)))) {
     return refuse(InvalidArgument("expected a new channel, found one in use"));
   }
   if (header.total > static_cast<uint64_t>(request_bytes_)) {
