@@ -11,7 +11,6 @@ namespace {
 
 constexpr int64_t kMostAnswer = int64_t{16} << 20;  // bytes of an answer between servers
 constexpr int kWaits = 19;                          // niceness of work that is done ahead
-constexpr double kIdleSeconds = 1;                  // between looks at what is to be done ahead
 
 // The long-term keys that parties have with each other, and who draws them.
 struct PairKey {
@@ -178,6 +177,12 @@ Status PartyService::MeetWith(Role peer) {
     }
     LUTRA_RETURN_IF_ERROR(store_.SetKey(pair->name, given.value));
   }
+  for (const PairKey& pair : kPairKeys) {
+    if (pair.maker != peer || !Holds(role_, pair.name)) continue;
+    if (!store_.keys().keys[static_cast<size_t>(pair.name)].has_value()) {
+      return InvalidArgument(Name(peer), ": meet: expected key ", Name(pair.name), ", found none");
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -188,18 +193,28 @@ void PartyService::Run(const std::function<bool()>& stopped) {
   ahead.emplace_back([this] { FetchAhead(); });
   if (role_ == Role::kP1) ahead.emplace_back([this] { PrepareAhead(); });
   RequestLoop loop(endpoint_, /*most=*/64);
-  // Who waits for a session to be prepared is told at once; sessions that are open go on.
+  // Sessions that are open go on, and their data owners may still join; everybody else is told at
+  // once.
   const auto stop = [&] {
-    if (!stopped()) return false;
+    const bool now = stopped();
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-    return true;
+    if (now && !stopping_) {
+      stopping_ = true;
+      changed_.notify_all();
+    }
+    return stopping_ && running_ == 0;
   };
   loop.Run(stop, [this](const Request& request) { Answer(request); });
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;  // also where the endpoint was stopped
+    changed_.notify_all();
+  }
+  // What is done ahead is given up.
+  endpoint_.Stop(Unavailable(Name(role_), ": is stopping"));
   for (std::thread& thread : ahead) thread.join();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return running_ == 0; });
+  changed_.wait(lock, [this] { return preparing_ == 0; });
 }
 
 void PartyService::Answer(const Request& request) {
@@ -315,7 +330,12 @@ StatusOr<Bytes> PartyService::OnShareModel(const Request& request) {
   shared.program = record.program;
   {
     Timer timer(shared.seconds[static_cast<size_t>(Phase::kModel)]);
-    LUTRA_RETURN_IF_ERROR(AddModel(record, &shared.ledger));
+    const Status added = AddModel(record, &shared.ledger);
+    if (!added.ok()) {  // else no later start would get past it
+      const std::lock_guard lock(store_mutex_);
+      LUTRA_RETURN_IF_ERROR(store_.RemoveModel(record.id));
+      return added;
+    }
   }
   {
     const std::lock_guard lock(store_mutex_);
@@ -376,7 +396,7 @@ StatusOr<Offered> PartyService::OnOffer(const Request& request) {
       if (session->state == Session::State::kOpened) busy.insert(tape);
     }
   }
-  const std::lock_guard lock(store_mutex_);
+  std::unique_lock lock(store_mutex_);
   const ConsumedSummary own = store_.Summary();
   offered.same_consumed = own == ConsumedSummary{offer.consumed_count, offer.consumed_hash};
   if (!offered.same_consumed) offered.consumed = store_.ConsumedSince(0);
@@ -386,6 +406,8 @@ StatusOr<Offered> PartyService::OnOffer(const Request& request) {
     const bool here = std::find(mine.begin(), mine.end(), tape) != mine.end();
     if (here && !busy.contains(tape)) offered.usable.push_back(tape);
   }
+  lock.unlock();
+  if (offered.usable.empty()) Lack(offer.program);
   return offered;
 }
 
@@ -401,12 +423,12 @@ StatusOr<Done> PartyService::OnPrepare(const Request& request) {
                          Begin(*model, prepare.tape, prepare.streamed));
   {
     const std::lock_guard lock(mutex_);
-    ++running_;
+    ++preparing_;
   }
   std::thread([this, session, prepare] {
     PrepareSession(session, prepare.channel);
     const std::lock_guard lock(mutex_);
-    --running_;
+    --preparing_;
     changed_.notify_all();
   }).detach();
   return Done();
@@ -489,7 +511,11 @@ void PartyService::PrepareSession(const SessionPointer& session, const Identifie
     return walk.Run(Phase::kPrepare);
   };
   Status status = prepare();
-  if (status.ok()) status = session->feed->Load();
+  if (status.ok()) {
+    status = session->feed->Load();
+    const bool damaged = absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
+    if (damaged) status.Update(Burn(*session));
+  }
   if (!status.ok()) endpoint_.Cancel(channel, status);
   endpoint_.Close(channel);
   if (!status.ok()) {
@@ -544,6 +570,13 @@ Status PartyService::Record(const Session& session, int64_t framing_bytes) {
   return store_.AddSession(record);
 }
 
+// A damaged part would be chosen again and again. The others learn of it as of any consumed tape.
+Status PartyService::Burn(const Session& session) {
+  const std::lock_guard lock(store_mutex_);
+  LUTRA_RETURN_IF_ERROR(store_.Consume(session.tape));
+  return store_.RemoveTape(session.model->served->program.digest(), session.tape);
+}
+
 // Forgets a session and what it held; its tape too if it was opened.
 void PartyService::End(const SessionPointer& session, const Status& status) {
   bool opened = false;
@@ -586,6 +619,7 @@ void PartyService::OnOpen(const Request& request) {
     LUTRA_ASSIGN_OR_RETURN(const Open wanted, DecodeRequest<Open>(request.body));
     LUTRA_RETURN_IF_ERROR(FindModel(wanted.model, wanted.program).status());
     std::unique_lock lock(mutex_);
+    if (stopping_) return Unavailable(Name(role_), ": is stopping");
     const auto found = sessions_.find(wanted.tape);
     if (found == sessions_.end()) {
       return absl::NotFoundError(
@@ -595,9 +629,13 @@ void PartyService::OnOpen(const Request& request) {
     LUTRA_RETURN_IF_ERROR(CheckSame("model", session->model->id, wanted.model));
     changed_.wait_until(lock, After(options_.silence_seconds),
                         [&] { return session->state != Session::State::kPreparing; });
+    if (session->state == Session::State::kEnded) {  // P1 takes another one
+      return absl::NotFoundError(
+          StrCat("tape ", wanted.tape.Hex(), ": could not be prepared at ", Name(role_)));
+    }
     if (session->state != Session::State::kPrepared) {
       return absl::FailedPreconditionError(
-          StrCat("tape ", wanted.tape.Hex(), ": could not be prepared at ", Name(role_)));
+          StrCat("tape ", wanted.tape.Hex(), ": not prepared in time at ", Name(role_)));
     }
     {
       const std::lock_guard store_lock(store_mutex_);
@@ -674,9 +712,22 @@ void PartyService::OnJoin(const Request& request) {
   } else {
     End(*session, sent);
   }
-  const std::lock_guard lock(mutex_);
-  --running_;
-  changed_.notify_all();
+  {
+    const std::lock_guard lock(mutex_);
+    --running_;
+    changed_.notify_all();
+  }
+  if (role_ == Role::kP1) TellP0(**session);
+}
+
+// P0 may have had no part in the session; its part of the tape goes now. What it does not hear now
+// it learns when the next tape is chosen.
+void PartyService::TellP0(const Session& session) {
+  if (session.model->served->plan.TakesPart(Role::kP0, Phase::kOnline)) return;
+  Merge merge;
+  merge.consumed = {session.tape};
+  (void)endpoint_.Call(Role::kP0, EncodeRequest(merge), kMostAnswer,
+                       After(options_.connect_seconds));
 }
 
 StatusOr<PartyService::SessionPointer> PartyService::TakeReady(Model& model, Deadline deadline) {
@@ -709,6 +760,15 @@ Status PartyService::OpenAt(Role peer, const Session& session) {
   return answer.status();
 }
 
+void PartyService::DropReady(Model& model, const Status& status) {
+  std::deque<SessionPointer> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    ready.swap(model.ready);
+  }
+  for (const SessionPointer& session : ready) End(session, status);
+}
+
 StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& join) {
   LUTRA_ASSIGN_OR_RETURN(Model * model, FindModel(join.model, join.program));
   const Deadline deadline = After(options_.silence_seconds);
@@ -718,6 +778,9 @@ StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& joi
         lock, deadline, [this] { return stopping_ || running_ < options_.sessions_at_once; });
     if (stopping_) return Unavailable(Name(role_), ": is stopping");
     if (!room) return absl::DeadlineExceededError("p1 is busy with other sessions");
+    if (!joined_.insert(join.session).second) {
+      return absl::AlreadyExistsError(StrCat("session ", join.session.Hex(), ": joined before"));
+    }
     ++running_;
   }
   const auto open = [&]() -> StatusOr<SessionPointer> {
@@ -740,6 +803,8 @@ StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& joi
       }
       if (status.ok() && model->served->plan.TakesPart(Role::kP0, Phase::kOnline)) {
         status = OpenAt(Role::kP0, *session);
+        // P0 was started anew: it has nothing prepared for later sessions either.
+        if (absl::IsNotFound(status)) DropReady(*model, status);
       }
       {
         const std::lock_guard lock(mutex_);
@@ -764,7 +829,8 @@ StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& joi
 StatusOr<PartyService::SessionPointer> PartyService::WaitForOpened(const Join& join) {
   std::unique_lock lock(mutex_);
   SessionPointer opened;
-  changed_.wait_until(lock, After(options_.silence_seconds), [&] {
+  // A bit longer than P1, who can say why it did not.
+  changed_.wait_until(lock, After(1.5 * options_.silence_seconds), [&] {
     for (const auto& [tape, session] : sessions_) {
       const bool open = session->state == Session::State::kOpened && session->id == join.session;
       if (open && !session->joined) opened = session;
@@ -772,6 +838,7 @@ StatusOr<PartyService::SessionPointer> PartyService::WaitForOpened(const Join& j
     return stopping_ || opened != nullptr;
   });
   if (opened == nullptr) {
+    if (stopping_) return Unavailable(Name(role_), ": is stopping");
     return absl::DeadlineExceededError(
         StrCat("session ", join.session.Hex(), ": p1 has not opened it"));
   }
@@ -786,7 +853,7 @@ StatusOr<PartyService::SessionPointer> PartyService::WaitForOpened(const Join& j
 
 bool PartyService::WaitOrStopped(double seconds) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::duration<double>(seconds));
+  if (!stopping_) changed_.wait_for(lock, std::chrono::duration<double>(seconds));
   return stopping_;
 }
 
@@ -794,15 +861,15 @@ void PartyService::Complain(std::string& last, std::string_view what, const Stat
   const std::string text = status.ok() ? "" : StrCat(what, ": ", OneLine(status));
   {
     const std::lock_guard lock(mutex_);
-    if (text == last) return;
+    if (text == last || stopping_) return;
     last = text;
   }
   if (!text.empty()) log_.Error(text);
 }
 
 void PartyService::PrepareAhead() {
-  bool busy = false;
-  while (busy || !WaitOrStopped(kIdleSeconds)) {
+  bool busy = true;
+  while (busy || !WaitOrStopped(options_.idle_seconds)) {
     busy = false;
     std::vector<Model*> behind;
     {
@@ -844,13 +911,10 @@ StatusOr<std::vector<Identifier>> PartyService::AskUsable(Role peer, const Model
   // One of us has forgotten, or was restored from a backup: both take over what the other knows. Of
   // a tape that is being opened one of us knows first.
   Merge merge;
-  const std::set<Identifier> opening = [this] {
-    const std::lock_guard lock(mutex_);
-    return opening_;
-  }();
-  std::erase_if(offered.consumed, [&](const Identifier& tape) { return opening.contains(tape); });
   {
-    const std::lock_guard lock(store_mutex_);
+    const std::scoped_lock lock(mutex_, store_mutex_);  // so that nothing is opened in between
+    const std::set<Identifier>& opening = opening_;
+    std::erase_if(offered.consumed, [&](const Identifier& tape) { return opening.contains(tape); });
     LUTRA_ASSIGN_OR_RETURN(const size_t added, store_.Merge(offered.consumed));
     if (added > 0) {
       log_.Error(StrCat("learnt of ", added, " tapes that ", Name(peer), " has consumed"));
@@ -868,6 +932,13 @@ StatusOr<std::vector<Identifier>> PartyService::AskUsable(Role peer, const Model
             .status());
   }
   return std::move(offered.usable);
+}
+
+// What is here is of no use: one more is fetched.
+void PartyService::Lack(const Digest& program) {
+  const std::lock_guard lock(mutex_);
+  lacking_.insert(program);
+  changed_.notify_all();
 }
 
 StatusOr<std::optional<Identifier>> PartyService::ChooseTape(Model& model) {
@@ -888,9 +959,15 @@ StatusOr<std::optional<Identifier>> PartyService::ChooseTape(Model& model) {
     return Annotate(refused[0].reason, "no usable tape");
   }
   LUTRA_ASSIGN_OR_RETURN(std::vector<Identifier> usable, AskUsable(Role::kP2, model, tapes));
-  if (usable.empty()) return Unavailable("p1 and p2 have no unused tape in common yet");
+  if (usable.empty()) {
+    Lack(program);
+    return Unavailable("p1 and p2 have no unused tape in common yet");
+  }
   LUTRA_ASSIGN_OR_RETURN(usable, AskUsable(Role::kP0, model, std::move(usable)));
-  if (usable.empty()) return Unavailable("p0 has no unused tape in common with p1 and p2 yet");
+  if (usable.empty()) {
+    Lack(program);
+    return Unavailable("p0 has no unused tape in common with p1 and p2 yet");
+  }
   return usable.front();
 }
 
@@ -943,27 +1020,33 @@ StatusOr<bool> PartyService::PrepareNext(Model& model) {
 
 void PartyService::FetchAhead() {
   LowerPriority(kWaits);
-  std::string complaint;
-  bool busy = false;
-  while (busy || !WaitOrStopped(kIdleSeconds)) {
+  std::map<Digest, std::string> complaints;
+  bool busy = true;
+  while (busy || !WaitOrStopped(options_.idle_seconds)) {
     busy = false;
     std::set<Digest> wanted;
+    std::set<Digest> lacking;
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
       for (const auto& [id, model] : models_) wanted.insert(model->served->program.digest());
+      lacking.swap(lacking_);
     }
     for (const Digest& program : wanted) {
-      {
-        const std::lock_guard lock(store_mutex_);
-        const size_t there = store_.Tapes(program).size();
-        if (there >= static_cast<size_t>(options_.tapes_ahead)) continue;
-      }
+      if (!lacking.contains(program) && FreeTapes(program) >= options_.tapes_ahead) continue;
       const StatusOr<bool> fetched = FetchOne(program);
-      Complain(complaint, "fetching tapes", fetched.status());
+      Complain(complaints[program], "fetching tapes", fetched.status());
       busy = busy || (fetched.ok() && *fetched);
     }
   }
+}
+
+int64_t PartyService::FreeTapes(const Digest& program) {
+  const std::lock_guard lock(store_mutex_);
+  const std::vector<TapeEntry> tapes = store_.Tapes(program);
+  return std::count_if(tapes.begin(), tapes.end(), [this](const TapeEntry& entry) {
+    return !store_.ModelOf(entry.tape).has_value();
+  });
 }
 
 StatusOr<bool> PartyService::FetchOne(const Digest& program) {

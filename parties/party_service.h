@@ -41,6 +41,7 @@ struct PartyOptions {
   int sessions_at_once = 1;
   int64_t tape_memory_bytes = int64_t{6} << 30;  // longer tapes are read window by window
   std::optional<uint64_t> insecure_seed;         // keys as a simulation with this seed has them
+  double idle_seconds = 1;                       // between looks at what is to be done ahead
   double connect_seconds = 10;
   double silence_seconds = 30;
 };
@@ -115,6 +116,8 @@ class PartyService {
   StatusOr<SessionPointer> WaitForOpened(const Join& join);  // P2
   StatusOr<SessionPointer> TakeReady(Model& model, Deadline deadline);
   Status OpenAt(Role peer, const Session& session);
+  void TellP0(const Session& session);
+  void DropReady(Model& model, const Status& status);
   StatusOr<Model*> FindModel(const Identifier& id, const Digest& program);
 
   // ---- sessions ----
@@ -123,6 +126,7 @@ class PartyService {
   void PrepareSession(const SessionPointer& session, const Identifier& channel);
   // The online phase; the data owner is at `owner`, where there is one to this role.
   void RunOnline(const SessionPointer& session, const std::optional<PeerId>& owner);
+  Status Burn(const Session& session);
   void End(const SessionPointer& session, const Status& status);
   // Writes what this role has to say of a session to the store.
   Status Record(const Session& session, int64_t framing_bytes);
@@ -133,9 +137,12 @@ class PartyService {
   // Whether a session could be prepared now.
   StatusOr<bool> PrepareNext(Model& model);
   StatusOr<std::optional<Identifier>> ChooseTape(Model& model);
+  void Lack(const Digest& program);
   StatusOr<std::vector<Identifier>> AskUsable(Role peer, const Model& model,
                                               std::vector<Identifier> tapes);
   void FetchAhead();
+  // Tapes that are not bound to a model yet.
+  int64_t FreeTapes(const Digest& program);
   StatusOr<bool> FetchOne(const Digest& program);
   void Complain(std::string& last, std::string_view what, const Status& status);
   bool WaitOrStopped(double seconds);
@@ -158,8 +165,11 @@ class PartyService {
   std::map<Identifier, std::unique_ptr<Model>> models_;
   std::map<Identifier, SessionPointer> sessions_;  // by tape, until they have ended
   std::set<Identifier> opening_;                   // P1: consumed by some, not yet by all
+  std::set<Identifier> joined_;                    // P1: sessions that were ever asked for
   std::set<Digest> streaming_;                     // of these the dealer keeps no stock
-  int running_ = 0;
+  std::set<Digest> lacking_;                       // of these no tape is common to all
+  int running_ = 0;                                // sessions that are open, or being opened
+  int preparing_ = 0;                              // P0, P2: threads
   int64_t done_ = 0;
   int64_t failed_ = 0;
 };

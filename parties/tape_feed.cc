@@ -81,8 +81,8 @@ TapeFeed::TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource
                    int64_t memory_bytes)
     : program_(program), role_(role), source_(std::move(source)) {
   const bool whole = source_->header().words <= memory_bytes;
-  windows_ =
-      TapeLayout::Windows(program, whole ? std::numeric_limits<int64_t>::max() : kWindowBytes);
+  windows_ = TapeLayout::Windows(
+      program, whole ? std::numeric_limits<int64_t>::max() : std::min(kWindowBytes, memory_bytes));
 }
 
 Status TapeFeed::ReadWindow() {
