@@ -460,8 +460,16 @@ StatusOr<PartyService::SessionPointer> PartyService::Begin(Model& model, const I
     if (sessions_[tape] == session) sessions_.erase(tape);
     return status;
   }
-  session->feed =
-      std::make_unique<TapeFeed>(program, role_, std::move(source), options_.tape_memory_bytes);
+  Buffer memory;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      memory = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  session->feed = std::make_unique<TapeFeed>(program, role_, std::move(source),
+                                             options_.tape_memory_bytes, std::move(memory));
   session->walker = model.walker->Fork(&session->ledger);
   session->walker->UsePool(ahead_pool_);
   return session;
@@ -566,7 +574,13 @@ void PartyService::End(const SessionPointer& session, const Status& status) {
     if (store_.IsConsumed(session->tape)) (void)store_.RemoveTape(program, session->tape);
   }
   session->walker.reset();
+  Buffer memory;
+  if (session->feed != nullptr) memory = std::move(*session->feed).TakeMemory();
   session->feed.reset();
+  const std::lock_guard lock(mutex_);
+  if (spare_.size() < static_cast<size_t>(options_.prepare_ahead)) {
+    spare_.push_back(std::move(memory));
+  }
   changed_.notify_all();
 }
 
@@ -908,6 +922,9 @@ StatusOr<bool> PartyService::PrepareNext(Model& model) {
       return Unavailable("no tape of program ", program.Hex(),
                          ": the dealer has not dealt one yet");
     }
+    // A stream that a party without the model cannot take would be lost.
+    LUTRA_RETURN_IF_ERROR(AskUsable(Role::kP2, model, {}).status());
+    LUTRA_RETURN_IF_ERROR(AskUsable(Role::kP0, model, {}).status());
     LUTRA_ASSIGN_OR_RETURN(const Bytes answer,
                            endpoint_.Call(Role::kDealer, EncodeRequest(NewStream{program}),
                                           kMostAnswer, After(options_.silence_seconds)));

@@ -157,6 +157,7 @@ class PartyService {
   std::map<Digest, std::unique_ptr<const ServedProgram>> programs_;
   std::map<Identifier, std::unique_ptr<Model>> models_;
   std::map<Identifier, SessionPointer> sessions_;  // by tape, until they have ended
+  std::vector<Buffer> spare_;                      // of sessions that have ended
   std::set<Identifier> opening_;                   // P1: consumed by some, not yet by all
   std::set<Digest> streaming_;                     // of these the dealer keeps no stock
   int running_ = 0;

@@ -93,7 +93,7 @@ StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const LocalClusterOp
   LUTRA_RETURN_IF_ERROR(cluster->MakeClusterFile());
   std::vector<std::string> dealer = {"--count", StrCat(options.tapes), "--threads",
                                      StrCat(options.threads)};
-  if (options.stream) dealer = {"--stream", "--threads", StrCat(options.threads)};
+  if (options.stream) dealer.emplace_back("--stream");
   LUTRA_RETURN_IF_ERROR(cluster->Launch(Role::kDealer, dealer));
   for (const Role party : kParties) {
     // P1 and P2 compute at the same time, P0 before them.
