@@ -193,6 +193,11 @@ Status RunDealer(const Arguments& arguments, const StopSignal& signal, Log& log)
   ThreadPool pool(settings.threads);
   const auto stopped = [&signal] { return signal.stopped(); };
   if (settings.once) {
+    LUTRA_ASSIGN_OR_RETURN(const std::vector<Depot::Entry> programs, depot->List());
+    if (programs.empty()) {
+      return InvalidArgument("'", settings.store->string(),
+                             "': expected a program to deal for, found none; --program adds one");
+    }
     int64_t dealt = 0;
     const Status status = DealAll(*depot, pool, log, stopped, dealt);
     if (!status.ok()) return Annotate(status, StrCat("after ", dealt, " tapes"));

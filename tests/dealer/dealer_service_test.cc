@@ -349,10 +349,11 @@ TEST_CASE("A damaged part is said to be so, and the next one follows", "[dealer]
   flip(file(1), 300);  // a word
   Endpoint& p2 = net.Start(Role::kP2);
   Arriving second(p2, TakeTape{example.digest(), {}});
-  CHECK(second.offer().tape == MakeTapeSeed(1, kSeed)->tape);
+  // The error may overtake the offer.
   const Status damaged = second.Finish();
   INFO(OneLine(damaged));
   CHECK(absl::IsDataLoss(damaged));
+  CHECK(Mentions(damaged, MakeTapeSeed(1, kSeed)->tape.Hex()));
   Arriving third(p2, TakeTape{example.digest(), {}});
   CHECK(third.offer().tape == MakeTapeSeed(2, kSeed)->tape);
   CHECK(third.Finish().ok());

@@ -297,6 +297,7 @@ TEST_CASE("A dealer serves, is stopped, and goes on", "[dealer][program]") {
 TEST_CASE("A dealer streams, with and without CURVE", "[dealer][program]") {
   const Example example(501);
   const bool plain = GENERATE(false, true);
+  INFO((plain ? "plaintext" : "CURVE"));
   Files files;
   example.Write(files.folder / "model");
   std::vector<std::string> arguments = {"--cluster",
@@ -318,7 +319,7 @@ TEST_CASE("A dealer streams, with and without CURVE", "[dealer][program]") {
   };
   for (const Role role : kParties) files.net.Start(role, open);
   const auto offer = Call<TapeOffer>(files.net[Role::kP1], NewStream{example.digest()});
-  INFO(OneLine(offer.status()));
+  INFO(OneLine(offer.status()) << "\n" << process.err());
   REQUIRE(offer.ok());
   std::vector<std::unique_ptr<Arriving>> parts;
   for (const Role role : kParties) {
