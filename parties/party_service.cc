@@ -376,12 +376,12 @@ StatusOr<Offered> PartyService::OnOffer(const Request& request) {
       if (session->state == Session::State::kOpened) busy.insert(tape);
     }
   }
+  LUTRA_RETURN_IF_ERROR(ScanTapes(offer.program));
+  const std::vector<Identifier> mine = UsableTapes(offer.program, offer.model);
   const std::lock_guard lock(store_mutex_);
   const ConsumedSummary own = store_.Summary();
   offered.same_consumed = own == ConsumedSummary{offer.consumed_count, offer.consumed_hash};
   if (!offered.same_consumed) offered.consumed = store_.ConsumedSince(0);
-  LUTRA_RETURN_IF_ERROR(store_.ScanTapes(offer.program).status());
-  const std::vector<Identifier> mine = store_.Candidates(offer.program, offer.model);
   for (const Identifier& tape : offer.tapes) {
     const bool here = std::find(mine.begin(), mine.end(), tape) != mine.end();
     if (here && !busy.contains(tape)) offered.usable.push_back(tape);
@@ -497,7 +497,13 @@ void PartyService::PrepareSession(const SessionPointer& session, const Identifie
     return walk.Run(Phase::kPrepare);
   };
   Status status = prepare();
-  if (status.ok()) status = session->feed->Load();
+  if (status.ok()) {
+    status = session->feed->Load();
+    if (!status.ok()) {  // a damaged part, most likely: the next one may do
+      const std::lock_guard lock(store_mutex_);
+      aside_.insert(session->tape);
+    }
+  }
   if (!status.ok()) endpoint_.Cancel(channel, status);
   endpoint_.Close(channel);
   if (!status.ok()) {
@@ -884,23 +890,33 @@ StatusOr<std::vector<Identifier>> PartyService::AskUsable(Role peer, const Model
   return std::move(offered.usable);
 }
 
+Status PartyService::ScanTapes(const Digest& program) {
+  const std::lock_guard lock(store_mutex_);
+  LUTRA_ASSIGN_OR_RETURN(const std::vector<RefusedTape> refused, store_.ScanTapes(program));
+  for (const RefusedTape& part : refused) {
+    if (refused_.insert(part.path).second) {
+      log_.Error(StrCat("refused ", part.path.string()), part.reason);
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Identifier> PartyService::UsableTapes(const Digest& program, const Identifier& model) {
+  const std::lock_guard lock(store_mutex_);
+  std::vector<Identifier> tapes = store_.Candidates(program, model);
+  std::erase_if(tapes, [this](const Identifier& tape) { return aside_.contains(tape); });
+  return tapes;
+}
+
 StatusOr<std::optional<Identifier>> PartyService::ChooseTape(Model& model) {
   const Digest& program = model.served->program.digest();
-  std::vector<Identifier> tapes;
-  std::vector<RefusedTape> refused;
-  {
-    const std::lock_guard lock(store_mutex_);
-    LUTRA_ASSIGN_OR_RETURN(refused, store_.ScanTapes(program));
-    tapes = store_.Candidates(program, model.id);
-  }
+  LUTRA_RETURN_IF_ERROR(ScanTapes(program));
+  std::vector<Identifier> tapes = UsableTapes(program, model.id);
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(tapes, [this](const Identifier& tape) { return sessions_.contains(tape); });
   }
-  if (tapes.empty()) {
-    if (refused.empty()) return std::nullopt;
-    return Annotate(refused[0].reason, "no usable tape");
-  }
+  if (tapes.empty()) return std::nullopt;
   LUTRA_ASSIGN_OR_RETURN(std::vector<Identifier> usable, AskUsable(Role::kP2, model, tapes));
   if (usable.empty()) return Unavailable("p1 and p2 have no unused tape in common yet");
   LUTRA_ASSIGN_OR_RETURN(usable, AskUsable(Role::kP0, model, std::move(usable)));
@@ -971,6 +987,8 @@ void PartyService::FetchAhead() {
       for (const auto& [id, model] : models_) wanted.insert(model->served->program.digest());
     }
     for (const Digest& program : wanted) {
+      const Status scanned = ScanTapes(program);
+      if (!scanned.ok()) log_.Error("tapes", scanned);
       {
         const std::lock_guard lock(store_mutex_);
         const size_t there = store_.Tapes(program).size();
@@ -984,6 +1002,8 @@ void PartyService::FetchAhead() {
 }
 
 StatusOr<bool> PartyService::FetchOne(const Digest& program) {
+  // Without a dealer, which may well be so on purpose, nothing waits long.
+  LUTRA_RETURN_IF_ERROR(endpoint_.Connect(Role::kDealer, After(kIdleSeconds)));
   TakeTape take;
   take.program = program;
   {
@@ -1006,6 +1026,11 @@ StatusOr<bool> PartyService::FetchOne(const Digest& program) {
     std::unique_ptr<PartyStore::Import> import;
     {
       const std::lock_guard lock(store_mutex_);
+      // Copied here by the operator, say, and used: the dealer may forget it.
+      if (store_.IsConsumed(offer.tape)) {
+        endpoint_.Cancel(channel, absl::AlreadyExistsError("consumed already"));
+        return offer.tape;
+      }
       LUTRA_ASSIGN_OR_RETURN(import, store_.ImportTape(program));
     }
     for (int64_t record = 0; record < offer.records; ++record) {

@@ -133,6 +133,10 @@ class PartyService {
   // Whether a session could be prepared now.
   StatusOr<bool> PrepareNext(Model& model);
   StatusOr<std::optional<Identifier>> ChooseTape(Model& model);
+  // Looks at the folder of tapes again, and logs what may not be used.
+  Status ScanTapes(const Digest& program);
+  // Usable ones that are not damaged here.
+  std::vector<Identifier> UsableTapes(const Digest& program, const Identifier& model);
   StatusOr<std::vector<Identifier>> AskUsable(Role peer, const Model& model,
                                               std::vector<Identifier> tapes);
   void FetchAhead();
@@ -159,6 +163,8 @@ class PartyService {
   std::map<Identifier, SessionPointer> sessions_;  // by tape, until they have ended
   std::vector<Buffer> spare_;                      // of sessions that have ended
   std::set<Identifier> opening_;                   // P1: consumed by some, not yet by all
+  std::set<Identifier> aside_;                     // tapes whose part is damaged here
+  std::set<std::filesystem::path> refused_;        // parts that the log has been told of
   std::set<Digest> streaming_;                     // of these the dealer keeps no stock
   int running_ = 0;
   int64_t done_ = 0;

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <thread>
 #include <utility>
 
@@ -113,6 +115,11 @@ LocalCluster::~LocalCluster() {
   }
   std::error_code ignored;
   if (!directory_.empty()) fs::remove_all(directory_, ignored);
+  if (janitor_ > 0) {
+    ::kill(janitor_, SIGKILL);
+    ::waitpid(janitor_, nullptr, 0);
+  }
+  if (janitor_pipe_ >= 0) ::close(janitor_pipe_);
 }
 
 Status LocalCluster::MakeDirectory() {
@@ -123,6 +130,29 @@ Status LocalCluster::MakeDirectory() {
     return absl::ErrnoToStatus(errno, StrCat("cannot make a directory in ", temporary.string()));
   }
   directory_ = pattern;
+  return StartJanitor();
+}
+
+Status LocalCluster::StartJanitor() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "cannot make a pipe");
+  const std::string directory = directory_.string();
+  janitor_ = ::fork();
+  if (janitor_ == 0) {
+    ::setsid();  // signals of the terminal are not for it
+    ::close(ends[1]);
+    std::array<char, 1> nothing{};
+    while (::read(ends[0], nothing.data(), 1) < 0 && errno == EINTR) {
+    }
+    // The other processes are killed when the launcher ends.
+    constexpr timespec kMoment{0, 300'000'000};
+    ::nanosleep(&kMoment, nullptr);
+    ::execl("/bin/rm", "rm", "-rf", directory.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ::close(ends[0]);
+  janitor_pipe_ = ends[1];
+  if (janitor_ < 0) return absl::ErrnoToStatus(errno, "cannot start a process");
   return absl::OkStatus();
 }
 

@@ -58,6 +58,8 @@ class LocalCluster {
 
   explicit LocalCluster(const LocalClusterOptions& options) : options_(options) {}
   Status MakeDirectory();
+  // Starts a process that removes the directory when this one ends, however it ends.
+  Status StartJanitor();
   Status MakeKeys();
   Status MakeClusterFile();
   Status Launch(Role role, std::vector<std::string> arguments);
@@ -72,6 +74,8 @@ class LocalCluster {
   Cluster cluster_;
   std::vector<std::optional<CurveKeyPair>> keys_;  // by role
   std::vector<Process> processes_;
+  int janitor_pipe_ = -1;  // open as long as this process lives
+  pid_t janitor_ = -1;
   int status_ = 0;  // of the process that ended last
   int64_t peak_memory_bytes_ = 0;
 };
