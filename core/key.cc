@@ -1,9 +1,9 @@
 #include "core/key.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -75,6 +75,6 @@ Digest Sha256(std::span<const std::byte> data) {
   return digest;
 }
 
-void Wipe(std::span<std::byte> secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+void Wipe(std::span<std::byte> secret) { ::explicit_bzero(secret.data(), secret.size()); }
 
 }  // namespace lutra

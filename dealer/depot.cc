@@ -160,6 +160,10 @@ StatusOr<TapeSeed> Depot::NewStreamSeed(const Digest& program) {
   LUTRA_RETURN_IF_ERROR(Find(program).status());
   const std::lock_guard lock(mutex_);
   const uint64_t number = Dealt(program);
+  if (options_.count && number >= static_cast<uint64_t>(*options_.count)) {
+    return absl::ResourceExhaustedError(
+        StrCat("tapes: all ", *options_.count, " that --count allows are dealt"));
+  }
   LUTRA_ASSIGN_OR_RETURN(TapeSeed seed, MakeTapeSeed(number, options_.simulation_seed));
   if (store_ == nullptr) {
     ++streamed_[program];

@@ -48,7 +48,7 @@ CommandLine MakeCommandLine() {
       .AddFlag("store", "DIR", "where programs and tapes are kept, one process at a time")
       .AddFlag("count", "N",
                "deal N tapes of each program in all, those of earlier runs included; default: as "
-               "many as keep 2 of each in stock")
+               "many as keep 2 of each in stock; with --stream, as many as are asked for")
       .AddSwitch("once", "deal what is to be dealt into the store and end, without a network")
       .AddSwitch("stream", "deal tapes while the parties use them instead of ahead")
       .AddFlag("program", "DIR,...", "add the programs of these compiled models")
@@ -93,9 +93,7 @@ Status CheckTogether(const Arguments& arguments) {
     return InvalidArgument("--", flag, ": expected it ", wanted ? "with" : "without", " --", other);
   };
   LUTRA_RETURN_IF_ERROR(expect("once", "store", true));
-  LUTRA_RETURN_IF_ERROR(expect("count", "store", true));
   LUTRA_RETURN_IF_ERROR(expect("once", "stream", false));
-  LUTRA_RETURN_IF_ERROR(expect("count", "stream", false));
   LUTRA_RETURN_IF_ERROR(expect("key", "insecure-plaintext", false));
   if (!arguments.Has("store") && !arguments.Has("stream")) {
     return InvalidArgument("expected --store DIR or --stream, found neither");

@@ -29,7 +29,7 @@ std::vector<std::string> StatusRow(const ServerReport& report) {
   std::vector<std::string> row = {std::string(Name(report.role))};
   if (!report.status.ok()) {
     row.emplace_back("no");
-    row.insert(row.end(), 8, "-");
+    row.insert(row.end(), 9, "-");
     return row;
   }
   const ServerStatus& status = *report.status;
@@ -42,6 +42,7 @@ std::vector<std::string> StatusRow(const ServerReport& report) {
   row.push_back(party_only(Prepared(status)));
   row.push_back(party_only(status.sessions_running));
   row.push_back(party_only(status.sessions_done));
+  row.push_back(party_only(status.sessions_failed));
   row.push_back(HumanBytes(status.sent_bytes));
   row.push_back(HumanBytes(status.received_bytes));
   return row;
@@ -87,7 +88,7 @@ int64_t Framing(const LinkTraffic& traffic) {
 
 std::string StatusTable(std::span<const ServerReport> reports) {
   TextTable table({"role", "alive", "programs", "models", "tapes", "prepared", "running", "done",
-                   "sent", "received"},
+                   "failed", "sent", "received"},
                   {1});
   for (const ServerReport& report : reports) table.AddRow(StatusRow(report));
   std::string text = table.ToString();

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -44,7 +45,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kProgram = "lutra-client";
 constexpr int kInterrupted = 130;
-constexpr double kStatusSeconds = 3;
+constexpr double kStatusConnectSeconds = 3;
+constexpr double kStatusSeconds = 5;
 
 void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 
@@ -212,11 +214,14 @@ StatusOr<Role> OwnerOfKey(const Cluster& cluster, std::span<const Role> owners,
 }
 
 // The process becomes one of these owners: the one whose key it has, the first without CURVE.
-StatusOr<Links> OpenLinks(const Arguments& arguments, std::span<const Role> owners) {
+// Servers have at most so many seconds for the handshake, whatever the cluster file says.
+StatusOr<Links> OpenLinks(const Arguments& arguments, std::span<const Role> owners,
+                          double most_connect_seconds = std::numeric_limits<double>::infinity()) {
   LUTRA_RETURN_IF_ERROR(CheckRequired(arguments, {"cluster"}));
   const fs::path cluster_file = arguments.Text("cluster", "");
   Links links;
   LUTRA_ASSIGN_OR_RETURN(links.cluster, ReadCluster(cluster_file));
+  links.cluster.connect_seconds = std::min(links.cluster.connect_seconds, most_connect_seconds);
   std::optional<CurveKeyPair> keys;
   Role owner = owners[0];
   if (!arguments.Has("insecure-plaintext")) {
@@ -384,9 +389,8 @@ StatusOr<int> RunInfer(const Arguments& arguments) {
 // ---- status ----
 
 StatusOr<int> RunStatus(const Arguments& arguments) {
-  LUTRA_ASSIGN_OR_RETURN(const Links links, OpenLinks(arguments, kOwners));
-  const std::vector<ServerReport> reports =
-      StatusOfServers(*links.endpoint, std::min(kStatusSeconds, links.cluster.connect_seconds));
+  LUTRA_ASSIGN_OR_RETURN(const Links links, OpenLinks(arguments, kOwners, kStatusConnectSeconds));
+  const std::vector<ServerReport> reports = StatusOfServers(*links.endpoint, kStatusSeconds);
   if (links.watch->stopped()) return kInterrupted;
   Print(arguments.Has("json") ? StatusJson(reports).dump(2) + "\n" : StatusTable(reports));
   for (const ServerReport& report : reports) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <new>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -97,7 +98,13 @@ Status Serve(const Arguments& arguments, const StopSignal& stop) {
   std::optional<CurveKeyPair> key;
   if (!arguments.Has("insecure-plaintext")) {
     const std::filesystem::path beside = cluster_file.parent_path() / StrCat(Name(role), ".key");
-    LUTRA_ASSIGN_OR_RETURN(key, CurveKeyPair::Read(arguments.Text("key", beside.string())));
+    const std::string file = arguments.Text("key", beside.string());
+    LUTRA_ASSIGN_OR_RETURN(key, CurveKeyPair::Read(file));
+    if (key->public_key() != cluster.server(role).public_key) {
+      return InvalidArgument("'", file, "': public key: expected that of ", Name(role), " in '",
+                             cluster_file.string(), "', ", cluster.server(role).public_key,
+                             ", found ", key->public_key());
+    }
   }
   LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<PartyStore> store,
                          PartyStore::Open(store_path, role));
@@ -106,7 +113,15 @@ Status Serve(const Arguments& arguments, const StopSignal& stop) {
         StrCat("a log ended in the middle of an entry: ", store->torn_bytes(), " bytes cut off"));
   }
   EndpointOptions endpoint_options = EndpointOptions::ForRole(cluster, role, std::move(key));
-  endpoint_options.on_event = [&log](const LinkEvent& event) { log.Error(event.Line()); };
+  // A peer that is away on purpose is no news after the first time.
+  endpoint_options.on_event = [&log,
+                               said = std::set<std::string>()](const LinkEvent& event) mutable {
+    constexpr size_t kMostRemembered = 1000;
+    if (said.size() > kMostRemembered) said.clear();
+    const std::string line = event.Line();
+    if (event.public_key.empty() && !said.insert(line).second) return;
+    log.Error(line);
+  };
   endpoint_options.request_bytes = int64_t{64} << 20;
   LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<Endpoint> endpoint,
                          Endpoint::Make(std::move(endpoint_options)));

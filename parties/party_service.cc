@@ -10,6 +10,7 @@ namespace lutra {
 namespace {
 
 constexpr int64_t kMostAnswer = int64_t{16} << 20;  // bytes of an answer between servers
+constexpr double kDealerSeconds = 1;                // for a dealer to answer the handshake
 constexpr int kWaits = 19;                          // niceness of work that is done ahead
 
 // The long-term keys that parties have with each other, and who draws them.
@@ -396,12 +397,12 @@ StatusOr<Offered> PartyService::OnOffer(const Request& request) {
       if (session->state == Session::State::kOpened) busy.insert(tape);
     }
   }
+  LUTRA_RETURN_IF_ERROR(ScanTapes(offer.program));
+  const std::vector<Identifier> mine = UsableTapes(offer.program, offer.model);
   std::unique_lock lock(store_mutex_);
   const ConsumedSummary own = store_.Summary();
   offered.same_consumed = own == ConsumedSummary{offer.consumed_count, offer.consumed_hash};
   if (!offered.same_consumed) offered.consumed = store_.ConsumedSince(0);
-  LUTRA_RETURN_IF_ERROR(store_.ScanTapes(offer.program).status());
-  const std::vector<Identifier> mine = store_.Candidates(offer.program, offer.model);
   for (const Identifier& tape : offer.tapes) {
     const bool here = std::find(mine.begin(), mine.end(), tape) != mine.end();
     if (here && !busy.contains(tape)) offered.usable.push_back(tape);
@@ -482,8 +483,16 @@ StatusOr<PartyService::SessionPointer> PartyService::Begin(Model& model, const I
     if (sessions_[tape] == session) sessions_.erase(tape);
     return status;
   }
-  session->feed =
-      std::make_unique<TapeFeed>(program, role_, std::move(source), options_.tape_memory_bytes);
+  Buffer memory;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      memory = std::move(spare_.back());
+      spare_.pop_back();
+    }
+  }
+  session->feed = std::make_unique<TapeFeed>(program, role_, std::move(source),
+                                             options_.tape_memory_bytes, std::move(memory));
   session->walker = model.walker->Fork(&session->ledger);
   session->walker->UsePool(ahead_pool_);
   return session;
@@ -513,8 +522,10 @@ void PartyService::PrepareSession(const SessionPointer& session, const Identifie
   Status status = prepare();
   if (status.ok()) {
     status = session->feed->Load();
-    const bool damaged = absl::IsDataLoss(status) || absl::IsInvalidArgument(status);
-    if (damaged) status.Update(Burn(*session));
+    if (!status.ok()) {  // a damaged part, most likely: the next one may do
+      const std::lock_guard lock(store_mutex_);
+      aside_.insert(session->tape);
+    }
   }
   if (!status.ok()) endpoint_.Cancel(channel, status);
   endpoint_.Close(channel);
@@ -570,13 +581,6 @@ Status PartyService::Record(const Session& session, int64_t framing_bytes) {
   return store_.AddSession(record);
 }
 
-// A damaged part would be chosen again and again. The others learn of it as of any consumed tape.
-Status PartyService::Burn(const Session& session) {
-  const std::lock_guard lock(store_mutex_);
-  LUTRA_RETURN_IF_ERROR(store_.Consume(session.tape));
-  return store_.RemoveTape(session.model->served->program.digest(), session.tape);
-}
-
 // Forgets a session and what it held; its tape too if it was opened.
 void PartyService::End(const SessionPointer& session, const Status& status) {
   bool opened = false;
@@ -599,7 +603,13 @@ void PartyService::End(const SessionPointer& session, const Status& status) {
     if (store_.IsConsumed(session->tape)) (void)store_.RemoveTape(program, session->tape);
   }
   session->walker.reset();
+  Buffer memory;
+  if (session->feed != nullptr) memory = std::move(*session->feed).TakeMemory();
   session->feed.reset();
+  const std::lock_guard lock(mutex_);
+  if (spare_.size() < static_cast<size_t>(options_.prepare_ahead)) {
+    spare_.push_back(std::move(memory));
+  }
   changed_.notify_all();
 }
 
@@ -941,23 +951,33 @@ void PartyService::Lack(const Digest& program) {
   changed_.notify_all();
 }
 
+Status PartyService::ScanTapes(const Digest& program) {
+  const std::lock_guard lock(store_mutex_);
+  LUTRA_ASSIGN_OR_RETURN(const std::vector<RefusedTape> refused, store_.ScanTapes(program));
+  for (const RefusedTape& part : refused) {
+    if (refused_.insert(part.path).second) {
+      log_.Error(StrCat("refused ", part.path.string()), part.reason);
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Identifier> PartyService::UsableTapes(const Digest& program, const Identifier& model) {
+  const std::lock_guard lock(store_mutex_);
+  std::vector<Identifier> tapes = store_.Candidates(program, model);
+  std::erase_if(tapes, [this](const Identifier& tape) { return aside_.contains(tape); });
+  return tapes;
+}
+
 StatusOr<std::optional<Identifier>> PartyService::ChooseTape(Model& model) {
   const Digest& program = model.served->program.digest();
-  std::vector<Identifier> tapes;
-  std::vector<RefusedTape> refused;
-  {
-    const std::lock_guard lock(store_mutex_);
-    LUTRA_ASSIGN_OR_RETURN(refused, store_.ScanTapes(program));
-    tapes = store_.Candidates(program, model.id);
-  }
+  LUTRA_RETURN_IF_ERROR(ScanTapes(program));
+  std::vector<Identifier> tapes = UsableTapes(program, model.id);
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(tapes, [this](const Identifier& tape) { return sessions_.contains(tape); });
   }
-  if (tapes.empty()) {
-    if (refused.empty()) return std::nullopt;
-    return Annotate(refused[0].reason, "no usable tape");
-  }
+  if (tapes.empty()) return std::nullopt;
   LUTRA_ASSIGN_OR_RETURN(std::vector<Identifier> usable, AskUsable(Role::kP2, model, tapes));
   if (usable.empty()) {
     Lack(program);
@@ -985,6 +1005,9 @@ StatusOr<bool> PartyService::PrepareNext(Model& model) {
       return Unavailable("no tape of program ", program.Hex(),
                          ": the dealer has not dealt one yet");
     }
+    // A stream that a party without the model cannot take would be lost.
+    LUTRA_RETURN_IF_ERROR(AskUsable(Role::kP2, model, {}).status());
+    LUTRA_RETURN_IF_ERROR(AskUsable(Role::kP0, model, {}).status());
     LUTRA_ASSIGN_OR_RETURN(const Bytes answer,
                            endpoint_.Call(Role::kDealer, EncodeRequest(NewStream{program}),
                                           kMostAnswer, After(options_.silence_seconds)));
@@ -1033,6 +1056,8 @@ void PartyService::FetchAhead() {
       lacking.swap(lacking_);
     }
     for (const Digest& program : wanted) {
+      const Status scanned = ScanTapes(program);
+      if (!scanned.ok()) log_.Error("tapes", scanned);
       if (!lacking.contains(program) && FreeTapes(program) >= options_.tapes_ahead) continue;
       const StatusOr<bool> fetched = FetchOne(program);
       Complain(complaints[program], "fetching tapes", fetched.status());
@@ -1045,11 +1070,13 @@ int64_t PartyService::FreeTapes(const Digest& program) {
   const std::lock_guard lock(store_mutex_);
   const std::vector<TapeEntry> tapes = store_.Tapes(program);
   return std::count_if(tapes.begin(), tapes.end(), [this](const TapeEntry& entry) {
-    return !store_.ModelOf(entry.tape).has_value();
+    return !store_.ModelOf(entry.tape).has_value() && !aside_.contains(entry.tape);
   });
 }
 
 StatusOr<bool> PartyService::FetchOne(const Digest& program) {
+  // Without a dealer, which may well be so on purpose, nothing waits long.
+  LUTRA_RETURN_IF_ERROR(endpoint_.Connect(Role::kDealer, After(kDealerSeconds)));
   TakeTape take;
   take.program = program;
   {
@@ -1072,6 +1099,11 @@ StatusOr<bool> PartyService::FetchOne(const Digest& program) {
     std::unique_ptr<PartyStore::Import> import;
     {
       const std::lock_guard lock(store_mutex_);
+      // Copied here by the operator, say, and used: the dealer may forget it.
+      if (store_.IsConsumed(offer.tape)) {
+        endpoint_.Cancel(channel, absl::AlreadyExistsError("consumed already"));
+        return offer.tape;
+      }
       LUTRA_ASSIGN_OR_RETURN(import, store_.ImportTape(program));
     }
     for (int64_t record = 0; record < offer.records; ++record) {

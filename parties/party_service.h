@@ -126,7 +126,6 @@ class PartyService {
   void PrepareSession(const SessionPointer& session, const Identifier& channel);
   // The online phase; the data owner is at `owner`, where there is one to this role.
   void RunOnline(const SessionPointer& session, const std::optional<PeerId>& owner);
-  Status Burn(const Session& session);
   void End(const SessionPointer& session, const Status& status);
   // Writes what this role has to say of a session to the store.
   Status Record(const Session& session, int64_t framing_bytes);
@@ -138,10 +137,14 @@ class PartyService {
   StatusOr<bool> PrepareNext(Model& model);
   StatusOr<std::optional<Identifier>> ChooseTape(Model& model);
   void Lack(const Digest& program);
+  // Looks at the folder of tapes again, and logs what may not be used.
+  Status ScanTapes(const Digest& program);
+  // Usable ones that are not damaged here.
+  std::vector<Identifier> UsableTapes(const Digest& program, const Identifier& model);
   StatusOr<std::vector<Identifier>> AskUsable(Role peer, const Model& model,
                                               std::vector<Identifier> tapes);
   void FetchAhead();
-  // Tapes that are not bound to a model yet.
+  // Usable tapes that are not bound to a model yet.
   int64_t FreeTapes(const Digest& program);
   StatusOr<bool> FetchOne(const Digest& program);
   void Complain(std::string& last, std::string_view what, const Status& status);
@@ -164,8 +167,11 @@ class PartyService {
   std::map<Digest, std::unique_ptr<const ServedProgram>> programs_;
   std::map<Identifier, std::unique_ptr<Model>> models_;
   std::map<Identifier, SessionPointer> sessions_;  // by tape, until they have ended
+  std::vector<Buffer> spare_;                      // of sessions that have ended
   std::set<Identifier> opening_;                   // P1: consumed by some, not yet by all
   std::set<Identifier> joined_;                    // P1: sessions that were ever asked for
+  std::set<Identifier> aside_;                     // tapes whose part is damaged here
+  std::set<std::filesystem::path> refused_;        // parts that the log has been told of
   std::set<Digest> streaming_;                     // of these the dealer keeps no stock
   std::set<Digest> lacking_;                       // of these no tape is common to all
   int running_ = 0;                                // sessions that are open, or being opened

@@ -78,11 +78,16 @@ Status StreamTape::Read(std::span<std::byte> words) {
 }
 
 TapeFeed::TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource> source,
-                   int64_t memory_bytes)
-    : program_(program), role_(role), source_(std::move(source)) {
+                   int64_t memory_bytes, Buffer memory)
+    : program_(program), role_(role), source_(std::move(source)), words_(std::move(memory)) {
   const bool whole = source_->header().words <= memory_bytes;
   windows_ = TapeLayout::Windows(
       program, whole ? std::numeric_limits<int64_t>::max() : std::min(kWindowBytes, memory_bytes));
+}
+
+Buffer TapeFeed::TakeMemory() && {
+  Wipe(words_.bytes());
+  return std::move(words_);
 }
 
 Status TapeFeed::ReadWindow() {

@@ -66,8 +66,12 @@ class TapeFeed {
  public:
   // Words of up to `memory_bytes` are kept in memory whole, and read by Load; those of longer
   // tapes window by window as the levels come.
+  // `memory` is used again for them: to touch fresh memory takes longer than to fill it.
   TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource> source,
-           int64_t memory_bytes);
+           int64_t memory_bytes, Buffer memory);
+
+  // Gives the memory back, wiped. The feed is not used any more.
+  Buffer TakeMemory() &&;
 
   const TapeHeader& header() const { return source_->header(); }
   // Before the online phase.

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -11,8 +10,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <thread>
 #include <utility>
 
@@ -94,7 +95,7 @@ StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const LocalClusterOp
   LUTRA_RETURN_IF_ERROR(cluster->MakeClusterFile());
   std::vector<std::string> dealer = {"--count", StrCat(options.tapes), "--threads",
                                      StrCat(options.threads)};
-  if (options.stream) dealer = {"--stream", "--threads", StrCat(options.threads)};
+  if (options.stream) dealer.emplace_back("--stream");
   LUTRA_RETURN_IF_ERROR(cluster->Launch(Role::kDealer, dealer));
   for (const Role party : kParties) {
     // P1 and P2 compute at the same time, P0 before them.
@@ -106,37 +107,6 @@ StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const LocalClusterOp
   return cluster;
 }
 
-// Removes the directory when the launcher has ended, however it ends: there are keys in it. Waits
-// for the end of a pipe that only the launcher holds; the processes end with it, and may have
-// written last.
-Status LocalCluster::StartJanitor() {
-  constexpr const char* kScript =
-      "cat >/dev/null; for try in 1 2 3 4 5; do rm -rf -- \"$0\" && exit; sleep 0.2; done";
-  std::array<int, 2> pipe;
-  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "cannot make a pipe");
-  janitor_pipe_ = pipe[1];
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, pipe[0], STDIN_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  posix_spawnattr_t attributes;  // a group of its own, out of reach of the terminal's interrupt
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  std::array<std::string, 4> arguments = {"sh", "-c", kScript, directory_.string()};
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  const int error =
-      ::posix_spawn(&janitor_, "/bin/sh", &actions, &attributes, argv.data(), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(pipe[0]);
-  if (error == 0) return absl::OkStatus();
-  janitor_ = -1;
-  return absl::ErrnoToStatus(error, "cannot run /bin/sh");
-}
-
 LocalCluster::~LocalCluster() {
   for (Process& process : processes_) {
     if (process.pid <= 0) continue;
@@ -145,8 +115,11 @@ LocalCluster::~LocalCluster() {
   }
   std::error_code ignored;
   if (!directory_.empty()) fs::remove_all(directory_, ignored);
+  if (janitor_ > 0) {
+    ::kill(janitor_, SIGKILL);
+    ::waitpid(janitor_, nullptr, 0);
+  }
   if (janitor_pipe_ >= 0) ::close(janitor_pipe_);
-  if (janitor_ > 0) ::waitpid(janitor_, nullptr, 0);
 }
 
 Status LocalCluster::MakeDirectory() {
@@ -158,6 +131,29 @@ Status LocalCluster::MakeDirectory() {
   }
   directory_ = pattern;
   return StartJanitor();
+}
+
+Status LocalCluster::StartJanitor() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "cannot make a pipe");
+  const std::string directory = directory_.string();
+  janitor_ = ::fork();
+  if (janitor_ == 0) {
+    ::setsid();  // signals of the terminal are not for it
+    ::close(ends[1]);
+    std::array<char, 1> nothing{};
+    while (::read(ends[0], nothing.data(), 1) < 0 && errno == EINTR) {
+    }
+    // The other processes are killed when the launcher ends.
+    constexpr timespec kMoment{0, 300'000'000};
+    ::nanosleep(&kMoment, nullptr);
+    ::execl("/bin/rm", "rm", "-rf", directory.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ::close(ends[0]);
+  janitor_pipe_ = ends[1];
+  if (janitor_ < 0) return absl::ErrnoToStatus(errno, "cannot start a process");
+  return absl::OkStatus();
 }
 
 fs::path LocalCluster::Store(Role role) const { return directory_ / StrCat(Name(role), ".store"); }

@@ -35,8 +35,7 @@ class LocalCluster {
  public:
   // Starts the processes and waits until all answer. An error has what the one that failed said.
   static StatusOr<std::unique_ptr<LocalCluster>> Start(const LocalClusterOptions& options);
-  // Kills what still runs and removes the directory; so does the end of this process, by any
-  // signal.
+  // Kills what still runs and removes the directory.
   ~LocalCluster();
 
   const Cluster& cluster() const { return cluster_; }
@@ -59,6 +58,7 @@ class LocalCluster {
 
   explicit LocalCluster(const LocalClusterOptions& options) : options_(options) {}
   Status MakeDirectory();
+  // Starts a process that removes the directory when this one ends, however it ends.
   Status StartJanitor();
   Status MakeKeys();
   Status MakeClusterFile();
@@ -71,11 +71,11 @@ class LocalCluster {
 
   const LocalClusterOptions options_;
   std::filesystem::path directory_;
-  pid_t janitor_ = -1;
-  int janitor_pipe_ = -1;
   Cluster cluster_;
   std::vector<std::optional<CurveKeyPair>> keys_;  // by role
   std::vector<Process> processes_;
+  int janitor_pipe_ = -1;  // open as long as this process lives
+  pid_t janitor_ = -1;
   int status_ = 0;  // of the process that ended last
   int64_t peak_memory_bytes_ = 0;
 };

@@ -10,6 +10,7 @@
 
 #include "analysis/machine.h"
 #include "analysis/program_flags.h"
+#include "cluster/process.h"
 #include "core/command_line.h"
 #include "core/memory.h"
 #include "core/status.h"
@@ -114,6 +115,7 @@ Status WithHint(const Status& status) {
 }
 
 int Main(int argc, char** argv) {
+  ProtectSecrets(/*allow_core_dumps=*/false);
   Interrupts interrupts(kProgram);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);

@@ -21,11 +21,11 @@ constexpr int64_t kDefaultTape = 1 * kGibibyte;
 constexpr int64_t kAlways = int64_t{64} << 20;
 // While a model is shared: six components, two messages, the owner's and the client's copy. Then
 // five packed operands take the place of the components. The twin has a copy and a packed one.
-constexpr int64_t kCopiesOfModel = 10;
+constexpr int64_t kCopiesOfModel = 11;
 constexpr int64_t kCopiesForTwin = 2;
 // Masks that P0, P1 and P2 walk ahead of the data, and what they keep of them. Of all other values
 // only those of a few levels are alive at a time.
-constexpr int64_t kCopiesOfValues = 2;
+constexpr int64_t kCopiesOfValues = 3;
 
 int64_t BytesOf(const ValueType& type) {
   return type.shape.elements() * static_cast<int64_t>(type.ring.lane_bytes());

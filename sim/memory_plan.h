@@ -15,10 +15,10 @@ namespace lutra {
 
 // What all roles keep together while they run a program, in bytes, as a bound for planning:
 //
-//   tape window + c * (bytes of the model's values) + 2 * (bytes of a session's values) + 64 MiB
+//   tape window + c * (bytes of the model's values) + 3 * (bytes of a session's values) + 64 MiB
 //
-// where values are all wires of the program at 1, 2, 4 or 8 bytes an element, and c is 12 where
-// every node is compared with the clear twin, and 10 where it is not.
+// where values are all wires of the program at 1, 2, 4 or 8 bytes an element, and c is 13 where
+// every node is compared with the clear twin, and 11 where it is not.
 struct MemoryEstimate {
   int64_t tape_window = 0;  // the largest of TapeLayout::Windows
   int64_t rest = 0;

@@ -76,8 +76,13 @@ void PrintModelRun(const ModelJob& job, const ModelRunOptions& options,
   if (options.check && result.disagreement.empty()) {
     Print("Check     every node of every session agrees with the clear twin\n");
   }
-  Print(StrCat("Memory    ", HumanBytes(PeakMemoryBytes()), " at most (estimated ",
-               HumanBytes(job.plan.estimate), ")\n\n"));
+  if (summary.peak_memory_bytes.has_value()) {
+    Print(StrCat("Memory    ", HumanBytes(*summary.peak_memory_bytes),
+                 " at most, dealer and parties together\n\n"));
+  } else {
+    Print(StrCat("Memory    ", HumanBytes(PeakMemoryBytes()), " at most (estimated ",
+                 HumanBytes(job.plan.estimate), ")\n\n"));
+  }
   PrintCosts(job, result);
   if (summary.peaks.has_value()) Print(ProfileTable(summary.profile, *summary.peaks) + "\n");
   Print(out.has_value() ? StrCat("Run directory: ", out->string(), "\n")

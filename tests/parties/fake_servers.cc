@@ -86,7 +86,13 @@ std::unique_ptr<Endpoint> FakeServers::Owner(Role owner) const {
 }
 
 std::optional<Identifier> FakeServers::model_of(Role party) const {
+  const std::lock_guard lock(mutex_);
   return servers_[Index(party)].model;
+}
+
+Bytes FakeServers::tables() const {
+  const std::lock_guard lock(mutex_);
+  return tables_;
 }
 
 Ledger FakeServers::LedgerAfter(int sessions) {
@@ -101,13 +107,23 @@ std::vector<Status> FakeServers::session_errors() {
   return errors_;
 }
 
+void FakeServers::SetBehaviour(Role role, Behaviour behaviour) {
+  const std::lock_guard lock(mutex_);
+  server(role).behaviour = std::move(behaviour);
+}
+
 void FakeServers::Serve(Role role, const Request& request) {
   Endpoint& endpoint = *server(role).endpoint;
-  if (server(role).behaviour && server(role).behaviour(endpoint, request)) return;
+  Behaviour behaviour;
+  {
+    const std::lock_guard lock(mutex_);
+    behaviour = server(role).behaviour;
+  }
+  if (behaviour && behaviour(endpoint, request)) return;
   const StatusOr<RequestKind> kind = KindOf(request.body);
   if (kind.ok() && *kind == RequestKind::kJoin) {
     const StatusOr<Join> join = DecodeRequest<Join>(request.body);
-    if (!join.ok() || join->model != server(role).model) {
+    if (!join.ok() || join->model != model_of(role)) {
       const Status status = InvalidArgument("no such model here");
       static_cast<void>(endpoint.Reply(request, status, After(kSeconds)));
       return;
@@ -128,7 +144,7 @@ StatusOr<Bytes> FakeServers::Answer(Role role, const Request& request) {
     case RequestKind::kStatus: {
       ServerStatus status;
       status.version = Version();
-      if (server(role).model) status.models.push_back({*server(role).model, {}, 7});
+      if (const auto model = model_of(role)) status.models.push_back({*model, {}, 7});
       return EncodeAnswer(status);
     }
     case RequestKind::kShareModel:
@@ -144,9 +160,11 @@ StatusOr<Bytes> FakeServers::Answer(Role role, const Request& request) {
 Status FakeServers::TakeTables(const Request& request) {
   LUTRA_ASSIGN_OR_RETURN(const AddProgram added, DecodeRequest<AddProgram>(request.body));
   if (added.program != WriteProgram(built_.program)) return InvalidArgument("another program");
-  LUTRA_ASSIGN_OR_RETURN(tables_, server(Role::kDealer)
-                                      .endpoint->Receive(request.from, request.channel, kBulkTag,
-                                                         kMost, After(kSeconds)));
+  LUTRA_ASSIGN_OR_RETURN(Bytes tables, server(Role::kDealer)
+                                           .endpoint->Receive(request.from, request.channel,
+                                                              kBulkTag, kMost, After(kSeconds)));
+  const std::lock_guard lock(mutex_);
+  tables_ = std::move(tables);
   return absl::OkStatus();
 }
 
@@ -166,10 +184,10 @@ StatusOr<Bytes> FakeServers::TakeModel(Role role, const Request& request) {
       &ledger);
   LUTRA_RETURN_IF_ERROR(linked.Run(Phase::kModel));
   walker->FinishModel();
+  const std::lock_guard lock(mutex_);
   // Its ledger goes; the walkers of the sessions have their own.
   own.walker = walker->Fork(nullptr);
   own.model = share.model;
-  const std::lock_guard lock(mutex_);
   ledger_.Add(ledger);
   return EncodeAnswer(Done{});
 }
@@ -214,7 +232,11 @@ Status FakeServers::TryRunSession(Role role, const Join& join, std::optional<Pee
   Server& own = server(role);
   const Program& program = built_.program;
   const Planned& planned = PlanOf(join.session);
-  const std::unique_ptr<Walker> walker = own.walker->Fork(&ledger);
+  std::unique_ptr<Walker> walker;
+  {
+    const std::lock_guard lock(mutex_);
+    walker = own.walker->Fork(&ledger);
+  }
   LUTRA_RETURN_IF_ERROR(walker->StartSession(
       KeyRing::ForTape(secrets_.For(role), program.digest(), planned.tape), own.nothing));
   LinkedWalker prepare(program, plan_, *walker, {own.endpoint.get(), planned.channel, {}, kSeconds},

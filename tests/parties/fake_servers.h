@@ -36,16 +36,15 @@ class FakeServers {
   FakeServers(const BuiltProgram& built, uint64_t seed, bool curve, std::vector<Role> absent = {});
   ~FakeServers();
 
-  // To be set before anything is asked.
-  Behaviour& behaviour(Role server) { return servers_[Index(server)].behaviour; }
+  void SetBehaviour(Role server, Behaviour behaviour);
   const Cluster& cluster() const { return cluster_; }
   const CurveKeyPair& keys(Role role) const { return keys_.at(role); }
   // An owner's endpoint, connected to these servers.
   std::unique_ptr<Endpoint> Owner(Role owner) const;
 
-  // What is where. To be asked when nothing is under way.
+  // What is where.
   std::optional<Identifier> model_of(Role party) const;
-  const Bytes& tables() const { return tables_; }
+  Bytes tables() const;
   // Tapes, and what parties sent: once as many sessions have ended at all parties.
   Ledger LedgerAfter(int sessions);
   std::vector<Status> session_errors();
@@ -90,7 +89,7 @@ class FakeServers {
   Bytes tables_;
   std::atomic<bool> stopping_ = false;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ended_;
   std::map<Identifier, Planned> planned_;
   Ledger ledger_;

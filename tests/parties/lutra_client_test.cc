@@ -320,7 +320,7 @@ TEST_CASE("An interrupted session is cancelled at the parties", "[parties][progr
   std::vector<Status> ends;
   const Deployed deployed;
   for (const Role party : {Role::kP1, Role::kP2}) {
-    deployed.servers->behaviour(party) = [&](Endpoint& endpoint, const Request& request) {
+    deployed.servers->SetBehaviour(party, [&](Endpoint& endpoint, const Request& request) {
       {
         const std::lock_guard lock(mutex);
         ++waiting;
@@ -331,7 +331,7 @@ TEST_CASE("An interrupted session is cancelled at the parties", "[parties][progr
       ends.push_back(end);
       changed.notify_all();
       return true;
-    };
+    });
   }
   Child child("lutra-client", deployed.Infer(kSomeId));
   std::unique_lock lock(mutex);

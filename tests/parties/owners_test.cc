@@ -152,13 +152,13 @@ TEST_CASE("Without a seed keys and model ids are fresh", "[parties][owners]") {
   options.insecure_seed.reset();
   std::vector<Identifier> models;
   Told<std::pair<Key, Key>> keys;
-  servers.behaviour(Role::kP0) = [&](Endpoint&, const Request& request) {
+  servers.SetBehaviour(Role::kP0, [&](Endpoint&, const Request& request) {
     const StatusOr<ShareModel> share = DecodeRequest<ShareModel>(request.body);
     if (share.ok() && share->key0.size() == 1 && share->key1.size() == 1) {
       keys.Tell({share->key0[0], share->key1[0]});
     }
     return false;
-  };
+  });
   for (int i = 0; i < 2; ++i) {
     const StatusOr<SharedModel> shared = Share(*owner, given, options);
     REQUIRE(shared.ok());
@@ -179,11 +179,11 @@ TEST_CASE("Parties get only the keys of the model that they hold", "[parties][ow
   FakeServers servers(*given.outcome.built, kSeed, false);
   for (const Role party : kParties) {
     auto& told = held[party];
-    servers.behaviour(party) = [&told](Endpoint&, const Request& request) {
+    servers.SetBehaviour(party, [&told](Endpoint&, const Request& request) {
       const StatusOr<ShareModel> share = DecodeRequest<ShareModel>(request.body);
       if (share.ok()) told.Tell({share->key0.size(), share->key1.size()});
       return false;
-    };
+    });
   }
   const auto owner = servers.Owner(Role::kModelOwner);
   REQUIRE(Share(*owner, given, Seeded()).ok());
@@ -210,7 +210,7 @@ TEST_CASE("The dealer alone gets the tables, one after the other", "[parties][ow
   given.given.model.clear();
   Told<int> asked;
   FakeServers servers(*given.outcome.built, kSeed, false);
-  for (const Role party : kParties) servers.behaviour(party) = Count(asked);
+  for (const Role party : kParties) servers.SetBehaviour(party, Count(asked));
   const auto owner = servers.Owner(Role::kModelOwner);
   SendModelOptions options = Seeded();
   options.to = {Role::kDealer};
@@ -242,7 +242,7 @@ TEST_CASE("A model is shared with all parties or none", "[parties][owners]") {
   const Given given(1);
   Told<int> asked;
   FakeServers servers(*given.outcome.built, kSeed, false);
-  for (const Role server : kServers) servers.behaviour(server) = Count(asked);
+  for (const Role server : kServers) servers.SetBehaviour(server, Count(asked));
   const auto owner = servers.Owner(Role::kModelOwner);
   const auto fails = [&](std::vector<Role> to, std::string_view text) {
     SendModelOptions options = Seeded();
@@ -272,7 +272,7 @@ TEST_CASE("Where a server is absent nobody is sent anything", "[parties][owners]
   const Given given(1);
   Told<int> asked;
   FakeServers servers(*given.outcome.built, kSeed, false, {Role::kP1, Role::kDealer});
-  for (const Role server : kServers) servers.behaviour(server) = Count(asked);
+  for (const Role server : kServers) servers.SetBehaviour(server, Count(asked));
   const auto owner = servers.Owner(Role::kModelOwner);
   SendModelOptions options = Seeded();
   options.patience.connect = 0.5;
@@ -290,9 +290,9 @@ TEST_CASE("A party that refuses a model is named, and the others drop it", "[par
   const Given given(1);
   Told<Status> told;
   FakeServers servers(*given.outcome.built, kSeed, false);
-  servers.behaviour(Role::kP0) = StaySilent(told);
-  servers.behaviour(Role::kP1) = Refuse("the disk is full");
-  servers.behaviour(Role::kP2) = StaySilent(told);
+  servers.SetBehaviour(Role::kP0, StaySilent(told));
+  servers.SetBehaviour(Role::kP1, Refuse("the disk is full"));
+  servers.SetBehaviour(Role::kP2, StaySilent(told));
   const auto owner = servers.Owner(Role::kModelOwner);
   const Status status = Share(*owner, given, Seeded()).status();
   INFO(OneLine(status));
@@ -312,7 +312,7 @@ TEST_CASE("A party that is silent is named, with those that have the model", "[p
   const Given given(1);
   Told<Status> told;
   FakeServers servers(*given.outcome.built, kSeed, false);
-  servers.behaviour(Role::kP1) = StaySilent(told);
+  servers.SetBehaviour(Role::kP1, StaySilent(told));
   const auto owner = servers.Owner(Role::kModelOwner);
   SendModelOptions options = Seeded();
   options.patience.silence = 2;
@@ -328,8 +328,8 @@ TEST_CASE("No share leaves before the dealer has the program", "[parties][owners
   const Given given(1);
   Told<int> asked;
   FakeServers servers(*given.outcome.built, kSeed, false);
-  for (const Role party : kParties) servers.behaviour(party) = Count(asked);
-  servers.behaviour(Role::kDealer) = Refuse("no room for programs");
+  for (const Role party : kParties) servers.SetBehaviour(party, Count(asked));
+  servers.SetBehaviour(Role::kDealer, Refuse("no room for programs"));
   const auto owner = servers.Owner(Role::kModelOwner);
   const Status status = Share(*owner, given, Seeded()).status();
   INFO(OneLine(status));
@@ -344,24 +344,24 @@ TEST_CASE("No share leaves before the dealer has the program", "[parties][owners
 void AnswerBoth(FakeServers& servers, Told<Status>& told,
                 const std::function<void(Role, Joined&)>& change) {
   for (const Role party : {Role::kP1, Role::kP2}) {
-    servers.behaviour(party) = [&servers, &told, party, change](Endpoint& endpoint,
-                                                                const Request& request) {
-      const StatusOr<Join> join = DecodeRequest<Join>(request.body);
-      if (!join.ok()) return false;
-      Joined answer = servers.AnswerTo(party, *join);
-      change(party, answer);
-      Status status =
-          endpoint.Send(request.from, request.channel, 0, EncodeAnswer(answer), After(5));
-      // The owner's messages may come, and are read until the channel ends.
-      for (int level = 0; status.ok(); ++level) {
-        status = endpoint
-                     .Receive(request.from, request.channel, MessageTag(Phase::kOnline, 1000), 1,
-                              After(10))
-                     .status();
-      }
-      told.Tell(status);
-      return true;
-    };
+    servers.SetBehaviour(
+        party, [&servers, &told, party, change](Endpoint& endpoint, const Request& request) {
+          const StatusOr<Join> join = DecodeRequest<Join>(request.body);
+          if (!join.ok()) return false;
+          Joined answer = servers.AnswerTo(party, *join);
+          change(party, answer);
+          Status status =
+              endpoint.Send(request.from, request.channel, 0, EncodeAnswer(answer), After(5));
+          // The owner's messages may come, and are read until the channel ends.
+          for (int level = 0; status.ok(); ++level) {
+            status = endpoint
+                         .Receive(request.from, request.channel, MessageTag(Phase::kOnline, 1000),
+                                  1, After(10))
+                         .status();
+          }
+          told.Tell(status);
+          return true;
+        });
   }
 }
 
@@ -416,8 +416,8 @@ TEST_CASE("A party that refuses a session ends the wait for the other", "[partie
   for (const Role refusing : {Role::kP1, Role::kP2}) {
     Told<Status> told;
     FakeServers servers(*given.outcome.built, kSeed, false);
-    servers.behaviour(Peer(refusing)) = StaySilent(told);
-    servers.behaviour(refusing) = Refuse("no tapes are left");
+    servers.SetBehaviour(Peer(refusing), StaySilent(told));
+    servers.SetBehaviour(refusing, Refuse("no tapes are left"));
     const auto owner = servers.Owner(Role::kDataOwner);
     const Status status = RunInference(*owner, given, Other(0)).status();
     INFO(OneLine(status));
@@ -463,8 +463,8 @@ TEST_CASE("Answers that are no answers are errors", "[parties][owners]") {
   longer.push_back(std::byte{0});
   for (const Bytes& answer : {Bytes(), Bytes(7, std::byte{1}), longer, Bytes(1 << 20)}) {
     FakeServers servers(*given.outcome.built, kSeed, false);
-    servers.behaviour(Role::kP1) = Say(answer);
-    servers.behaviour(Role::kP2) = Say(answer);
+    servers.SetBehaviour(Role::kP1, Say(answer));
+    servers.SetBehaviour(Role::kP2, Say(answer));
     const auto owner = servers.Owner(Role::kDataOwner);
     const Status status = RunInference(*owner, given, Other(0)).status();
     INFO(OneLine(status));
@@ -477,7 +477,7 @@ TEST_CASE("No session is asked for with bad inputs or an absent party", "[partie
   const Given given(1);
   Told<int> asked;
   FakeServers servers(*given.outcome.built, kSeed, false, {Role::kP2});
-  servers.behaviour(Role::kP1) = Count(asked);
+  servers.SetBehaviour(Role::kP1, Count(asked));
   const auto owner = servers.Owner(Role::kDataOwner);
   Given incomplete(1);
   REQUIRE_FALSE(incomplete.given.data.empty());
@@ -503,8 +503,8 @@ TEST_CASE("The status of all servers is there, absent and silent ones say why",
   const Given given(1);
   Told<Status> told;
   FakeServers servers(*given.outcome.built, kSeed, false, {Role::kDealer});
-  servers.behaviour(Role::kP1) = StaySilent(told);
-  servers.behaviour(Role::kP2) = Say(Bytes(5, std::byte{1}));
+  servers.SetBehaviour(Role::kP1, StaySilent(told));
+  servers.SetBehaviour(Role::kP2, Say(Bytes(5, std::byte{1})));
   const auto owner = servers.Owner(Role::kDataOwner);
   const std::vector<ServerReport> reports = StatusOfServers(*owner, 1);
   REQUIRE(reports.size() == 4);

@@ -31,6 +31,13 @@ HELP = [
     [BUILD / 'lutra-analyze'],
     [BUILD / 'lutra-analyze', 'cost'],
     [BUILD / 'lutra-analyze', 'graph'],
+    [BUILD / 'lutra-launch'],
+    [BUILD / 'lutra-keygen'],
+    [BUILD / 'lutra-dealer'],
+    [BUILD / 'lutra-party'],
+    [BUILD / 'lutra-client'],
+    *([BUILD / 'lutra-client', command]
+      for command in ('compile', 'share-model', 'infer', 'status')),
     [ROOT / 'quickstart'],
     [ROOT / 'run-tests'],
     [ROOT / '.ci/run'],
