@@ -527,13 +527,15 @@ StatusOr<Request> Exchange::NextRequest(Deadline deadline) {
   }
   PendingRequest pending = std::move(requests_.front());
   requests_.pop_front();
+  // From here on it is the caller's; until then nobody could have answered.
+  const std::shared_ptr<Channel> channel = Open(pending.channel);
   if (const auto found = connections_.find(pending.from.connection); found != connections_.end()) {
     for (const zmq::message_t& chunk : pending.message.chunks) {
       found->second.unread -= Cost(chunk.size());
     }
+    // Whoever asked takes part in the channel: it may not ask again, and is told of its end.
+    channel->in[Reader(pending.from)].connection = pending.from.connection;
   }
-  // From here on it is the caller's; until then nobody could have answered.
-  Open(pending.channel);
   lock.unlock();
   Request request{pending.from, pending.channel, {}};
   request.body.reserve(pending.message.total);
@@ -813,10 +815,9 @@ Status Exchange::DeliverRequest(Connection& connection, const FrameHeader& heade
     SendAbort(connection, header.channel, status);
     return Annotate(status, StrCat(NameOf(from), ", request ", ShortName(header.channel)));
   };
-  // Others of a session may have sent on its channel before this one asks to take part.
+  // Messages of others on the channel may have overtaken the request: a session has several peers.
   const auto known = channels_.find(header.channel);
-  if (known != channels_.end() &&
-      (known->second->opened || known->second->in.contains(ReaderOf(connection)))) {
+  if (known != channels_.end() && known->second->in.contains(ReaderOf(connection))) {
     return refuse(InvalidArgument("expected a new channel, found one in use"));
   }
   if (header.total > static_cast<uint64_t>(request_bytes_)) {

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -18,9 +19,11 @@
 namespace lutra {
 namespace {
 
-volatile std::sig_atomic_t stop_requested = 0;  // what a handler may write to
+// What a handler may write to and any thread may read.
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
-void RequestStop(int) { stop_requested = 1; }
+void RequestStop(int) { stop_requested = true; }
 
 // "2026-11-24T22:41:43.123Z".
 std::string Now() {
@@ -71,7 +74,7 @@ StopSignal::StopSignal() {
   std::signal(SIGXFSZ, SIG_IGN);  // a full disk is an error of the write
 }
 
-bool StopSignal::stopped() const { return stop_requested != 0; }
+bool StopSignal::stopped() const { return stop_requested; }
 
 void RequestLoop::Run(const std::function<bool()>& stopped, const Handler& handler) {
   constexpr double kPoll = 0.1;  // seconds between looks at `stopped`

@@ -283,6 +283,38 @@ TEST_CASE("Owners call, and servers answer whom they know by connection", "[clus
             "which data-owner"));
 }
 
+TEST_CASE("A request may come behind another peer's messages on its channel, but only once",
+          "[cluster][endpoint]") {
+  Net net;
+  Endpoint& p1 = net.Start(Role::kP1);
+  Endpoint& p2 = net.Start(Role::kP2);
+  Endpoint& owner = net.Start(Role::kDataOwner);
+  const Identifier session = NewChannel();
+  REQUIRE(p1.Send({Role::kP2, 0}, session, 5, Text("first"), Soon()).ok());
+  const bool opened = GENERATE(false, true);
+  if (opened) {  // also where somebody reads it already
+    REQUIRE(p2.Receive({Role::kP1, 0}, session, 5, kMost, Soon()).ok());
+  } else {
+    REQUIRE(p1.Flush({Role::kP2, 0}, session, Soon()).ok());
+    // What P1 asks now arrives behind it.
+    REQUIRE(p1.Ask(Role::kP2, NewChannel(), Text("behind"), Soon()).ok());
+    REQUIRE(p2.NextRequest(Soon()).ok());
+  }
+  REQUIRE(owner.Ask(Role::kP2, session, Text("join"), Soon()).ok());
+  const StatusOr<Request> request = p2.NextRequest(Soon());
+  REQUIRE(request.ok());
+  CHECK(request->channel == session);
+  CHECK(request->body == Text("join"));
+  if (!opened) CHECK(p2.Receive({Role::kP1, 0}, session, 5, kMost, Soon()).ok());
+  REQUIRE(p2.Send(request->from, session, 0, Text("joined"), Soon()).ok());
+  const StatusOr<Bytes> answer = owner.Receive({Role::kP2, 0}, session, 0, kMost, Soon());
+  REQUIRE(answer.ok());
+  CHECK(*answer == Text("joined"));
+  REQUIRE(owner.Ask(Role::kP2, session, Text("again"), Soon()).ok());
+  CHECK(Has(Message(owner.Receive({Role::kP2, 0}, session, 1, kMost, Soon()).status()), "in use"));
+  CHECK(absl::IsDeadlineExceeded(p2.NextRequest(After(0.2)).status()));
+}
+
 TEST_CASE("An unknown key is refused, logged and disturbs nobody", "[cluster][endpoint]") {
   Net net;
   Endpoint& p1 = net.Start(Role::kP1);
