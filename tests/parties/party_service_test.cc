@@ -523,13 +523,14 @@ TEST_CASE("What is wrong, or asked by the wrong role, is refused and disturbs no
           ask(*from, to, Prepare{trial.program(), trial.model(), trial.tapes()[1], some}, fresh()),
           "p1");
       check(ask(*from, to, Merge{{trial.tapes()[0]}}, fresh()), "p1");
-      check(ask(*from, to, Offer{trial.program(), trial.model(), trial.tapes()}, fresh()), "p1");
+      check(ask(*from, to, Offer{trial.program(), trial.model(), trial.tapes(), 0, {}}, fresh()),
+            "p1");
       check(ask(*from, to, Meet(), fresh()), "p1");
       check(ask(*from, to, NewStream{trial.program()}, fresh()), Name(to));
     }
-    check(ask(*data_owner, to, ShareModel{some, WriteProgram(given.program())}, fresh()),
+    check(ask(*data_owner, to, ShareModel{some, WriteProgram(given.program()), {}, {}}, fresh()),
           "model-owner");
-    ShareModel share{trial.model(), WriteProgram(given.program())};
+    ShareModel share{trial.model(), WriteProgram(given.program()), {}, {}};
     share.program.resize(share.program.size() / 2);
     check(ask(*model_owner, to, share, fresh()), "program");
   }
