@@ -588,9 +588,11 @@ void LinkThread::Wait() {
   // used up the sign that there is some.
   const int64_t longest = !sendable_.empty() ? 2 : ending_ ? 5 : 1000;
   const int timeout = static_cast<int>(std::clamp<int64_t>(left, 0, longest));
-  if (poll(descriptors.data(), descriptors.size(), timeout) <= 0) return;
+  // Where nothing told of itself for long, all sockets are looked at: descriptors tell of a change
+  // once, and a sign that was missed would be missed for good.
+  const bool all = poll(descriptors.data(), descriptors.size(), timeout) <= 0;
   for (size_t i = 0; i < descriptors.size(); ++i) {
-    if (descriptors[i].revents != 0 && lines[i] != nullptr) lines[i]->unread = true;
+    if (lines[i] != nullptr && (all || descriptors[i].revents != 0)) lines[i]->unread = true;
   }
 }
 
