@@ -75,6 +75,8 @@ Digest Sha256(std::span<const std::byte> data) {
   return digest;
 }
 
-void Wipe(std::span<std::byte> secret) { ::explicit_bzero(secret.data(), secret.size()); }
+void Wipe(std::span<std::byte> secret) {
+  if (!secret.empty()) ::explicit_bzero(secret.data(), secret.size());
+}
 
 }  // namespace lutra

@@ -22,6 +22,14 @@
 
 namespace lutra {
 
+// What one party is sent of a stream.
+struct StreamedPart {
+  PeerId peer;
+  Identifier channel;
+  std::unique_ptr<TapeEncoder> encoder;
+  int64_t next = 0;  // record
+};
+
 class TapeStream {
  public:
   // It has to be opened by all parties until `opened_by`.
@@ -52,12 +60,7 @@ class TapeStream {
 
  private:
   enum class State { kOpening, kRunning, kEnded };
-  struct Part {
-    PeerId peer;
-    Identifier channel;
-    std::unique_ptr<TapeEncoder> encoder;
-    int64_t next = 0;  // record
-  };
+  using Part = StreamedPart;
 
   static size_t Number(Role role) { return Index(role) - Index(Role::kP0); }
   TapeHeader Header(Role role) const { return HeaderFor(role, built_->program, seed_); }

@@ -69,7 +69,7 @@ TEST_CASE("A key file that others may read or that is damaged is refused", "[clu
   const StatusOr<CurveKeyPair> other = CurveKeyPair::Generate();
   const std::string path = folder.File("p1.key");
   REQUIRE(pair->Write(path, folder.File("p1.pub")).ok());
-  for (const mode_t mode : {0640, 0604, 0660, 0610}) {
+  for (const mode_t mode : {0640U, 0604U, 0660U, 0610U}) {
     REQUIRE(chmod(path.c_str(), mode) == 0);
     CHECK(Has(ErrorOf(path), "run: chmod 600"));
   }

@@ -729,7 +729,7 @@ TEST_CASE("Flush waits until all is sent; a destructor sends what it can", "[clu
   CHECK(p1.Flush({Role::kP2}, channel, Soon()).ok());
   REQUIRE(p1.Send({Role::kP2}, channel, 1, Pattern(9 * kChunk, 2), Soon()).ok());
   net.endpoints.erase(Role::kP1);
-  for (const uint64_t tag : {0, 1}) {
+  for (const uint64_t tag : {0U, 1U}) {
     const StatusOr<Bytes> got = p2.Receive({Role::kP1}, channel, tag, kMost, Soon());
     INFO(Message(got.status()));
     CHECK((got.ok() && *got == Pattern(9 * kChunk, tag + 1)));

@@ -114,7 +114,7 @@ TEST_CASE("What is private is the owner's alone", "[core][file]") {
   REQUIRE(WriteFile(file, std::string_view("x"), kSecretMode).ok());
   CHECK(CheckPrivate(file).ok());
   CHECK(CheckPrivate(folder.path()).ok());
-  for (const mode_t mode : {0640, 0604, 0610, 0602}) {
+  for (const mode_t mode : {0640U, 0604U, 0610U, 0602U}) {
     REQUIRE(chmod(file.c_str(), mode) == 0);
     const Status status = CheckPrivate(file);
     CHECK(absl::IsPermissionDenied(status));

@@ -541,7 +541,8 @@ TEST_CASE("What is wrong, or asked by the wrong role, is refused and disturbs no
     for (std::byte& byte : body) byte = static_cast<std::byte>(random());
     if (i % 8 != 0 && !body.empty()) body[0] = static_cast<std::byte>(1 + i % (kRequestKinds - 1));
     Endpoint& from = i % 2 == 0 ? *data_owner : *model_owner;
-    const StatusOr<Bytes> answer = from.Call(kParties[i % 3], body, 1 << 20, After(5));
+    const StatusOr<Bytes> answer =
+        from.Call(kParties[static_cast<size_t>(i % 3)], body, 1 << 20, After(5));
     INFO(i << ": " << OneLine(answer.status()));
     CHECK((!answer.ok() || (!body.empty() && body[0] == std::byte{0})));
     CHECK(!absl::IsDeadlineExceeded(answer.status()));
