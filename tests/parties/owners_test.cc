@@ -238,8 +238,16 @@ TEST_CASE("The dealer alone gets the tables, one after the other", "[parties][ow
 
 // ---- sharing that fails ----
 
+// Of a program with inputs of the model owner: compilers draw random programs in different orders.
+uint64_t SeedWithModel() {
+  uint64_t seed = 1;
+  while (Given(seed).given.model.empty()) ++seed;
+  return seed;
+}
+
 TEST_CASE("A model is shared with all parties or none", "[parties][owners]") {
-  const Given given(1);
+  const uint64_t seed = SeedWithModel();
+  const Given given(seed);
   Told<int> asked;
   FakeServers servers(*given.outcome.built, kSeed, false);
   for (const Role server : kServers) servers.SetBehaviour(server, Count(asked));
@@ -258,8 +266,7 @@ TEST_CASE("A model is shared with all parties or none", "[parties][owners]") {
   fails({Role::kDealer, Role::kDealer}, "dealer");
   fails({Role::kP0, Role::kP1, Role::kP2, Role::kP1}, "p1");
   fails({Role::kDataOwner}, "data-owner");
-  Given incomplete(1);
-  REQUIRE_FALSE(incomplete.given.model.empty());
+  Given incomplete(seed);
   const std::string name = incomplete.given.model.begin()->first;
   incomplete.given.model.erase(name);
   const Status missing = Share(*owner, incomplete, Seeded()).status();
