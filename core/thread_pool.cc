@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "core/clock.h"
 #include "core/status.h"
 
 namespace lutra {
@@ -15,6 +16,7 @@ struct ThreadPool::Loop {
   int64_t grain;
   const std::function<void(int64_t, int64_t)>* body;
   std::atomic<int64_t> next{0};
+  int64_t workers_cpu = 0;  // nanoseconds
 };
 
 ThreadPool::ThreadPool(int threads, int niceness) {
@@ -66,6 +68,7 @@ void ThreadPool::ParallelFor(int64_t total, int64_t grain,
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return busy_ == 0; });
   loop_ = nullptr;
+  clock_internal::AddWorkers(loop.workers_cpu);
 }
 
 void ThreadPool::Work() {
@@ -79,8 +82,11 @@ void ThreadPool::Work() {
       seen = generation_;
       loop = loop_;
     }
+    const int64_t start = clock_internal::ThreadNanoseconds();
     Drain(*loop);
+    const int64_t cpu = clock_internal::ThreadNanoseconds() - start;
     std::lock_guard lock(mutex_);
+    loop->workers_cpu += cpu;
     if (--busy_ == 0) idle_.notify_one();
   }
 }

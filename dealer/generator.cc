@@ -1,12 +1,12 @@
 #include "dealer/generator.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <span>
 
+#include "core/clock.h"
 #include "core/packing.h"
 #include "mpc/protocol.h"
 
@@ -124,14 +124,15 @@ void Deal(const Program& program, const TapeLayout& layout, const TableContents&
   tape.Resize(layout);
   for (const Node& node : program.nodes()) {
     if (layout.bits(Role::kP1, node.id) + layout.bits(Role::kP2, node.id) == 0) continue;
-    const auto start = std::chrono::steady_clock::now();
+    Span span{MonotonicNanoseconds(), 0, CpuNanoseconds()};
     ClearLastByte(node, layout, tape);
     for (size_t field = 0; field < node.correlation.size(); ++field) {
       FieldDealer(node, field, layout, tables, keys, tape, pool).Run();
     }
     if (listener == nullptr) continue;
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    listener->OnWork(node, Phase::kDeal, Role::kDealer, seconds.count());
+    span.cpu = CpuNanoseconds() - span.cpu;
+    span.end = MonotonicNanoseconds();
+    listener->OnWork(node, Phase::kDeal, Role::kDealer, span);
     for (const Role party : {Role::kP1, Role::kP2}) {
       const int64_t bits = layout.bits(party, node.id);
       if (bits > 0) listener->OnPart(node, Phase::kDeal, 0, Role::kDealer, party, bits);

@@ -90,8 +90,8 @@ void Ledger::OnMessage(Phase phase, int level, Role from, Role to,
   if (!continues) ++traffic.messages;
 }
 
-void Ledger::OnWork(const Node& node, Phase phase, Role role, double seconds) {
-  seconds_[{node.id, phase, role}] += seconds;
+void Ledger::OnWork(const Node& node, Phase phase, Role role, const Span& span) {
+  seconds_[{node.id, phase, role}] += span.seconds();
 }
 
 void Ledger::Add(const Ledger& other) {

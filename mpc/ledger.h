@@ -48,7 +48,8 @@ class Ledger final : public Listener {
   void OnPart(const Node& node, Phase phase, int level, Role from, Role to, int64_t bits) override;
   void OnMessage(Phase phase, int level, Role from, Role to, std::span<const std::byte> payload,
                  bool continues) override;
-  void OnWork(const Node& node, Phase phase, Role role, double seconds) override;
+  void OnReceive(Phase, int, Role, Role, int64_t, const Span&) override {}
+  void OnWork(const Node& node, Phase phase, Role role, const Span& span) override;
 
   const std::map<Part, int64_t>& bits() const { return bits_; }
   const std::map<Link, Traffic>& traffic() const { return traffic_; }

@@ -2,6 +2,7 @@
 
 #include "analysis/cost.h"
 #include "cluster/wire.h"
+#include "core/clock.h"
 
 namespace lutra {
 
@@ -32,18 +33,23 @@ PeerId LinkedWalker::PeerOf(Role role) const {
 Status LinkedWalker::RunLevel(Phase phase, int level) {
   const uint64_t tag = MessageTag(phase, level);
   for (auto& [to, message] : walker_.Before(phase, level)) {
-    if (ledger_ != nullptr) {
-      ledger_->OnMessage(phase, level, walker_.role(), to, message, /*continues=*/false);
+    if (listener_ != nullptr) {
+      listener_->OnMessage(phase, level, walker_.role(), to, message, /*continues=*/false);
     }
     LUTRA_RETURN_IF_ERROR(links_.endpoint->Send(PeerOf(to), links_.channel, tag, std::move(message),
                                                 After(links_.silence_seconds)));
   }
   std::vector<std::pair<Role, Bytes>> messages;
   for (const auto& [from, bytes] : plan_.Due(phase, level, walker_.role())) {
+    Span wait{MonotonicNanoseconds(), 0, 0};
     StatusOr<Bytes> message = links_.endpoint->Receive(PeerOf(from), links_.channel, tag, bytes,
                                                        After(links_.silence_seconds));
     if (!message.ok()) {
       return Annotate(message.status(), StrCat(Name(phase), " level ", level));
+    }
+    wait.end = MonotonicNanoseconds();
+    if (listener_ != nullptr) {
+      listener_->OnReceive(phase, level, from, walker_.role(), bytes, wait);
     }
     messages.emplace_back(from, *std::move(message));
   }

@@ -11,7 +11,7 @@
 
 #include "cluster/endpoint.h"
 #include "core/status.h"
-#include "mpc/ledger.h"
+#include "mpc/listener.h"
 #include "mpc/program.h"
 #include "parties/walker.h"
 
@@ -47,14 +47,14 @@ class LinkedWalker {
     double silence_seconds = 30;   // until a message that is due must have come
   };
 
-  // All outlive the object; the ledger, which may be null, is told what is sent.
+  // All outlive the object; the listener, which may be null, is told what is sent and received.
   LinkedWalker(const Program& program, const MessagePlan& plan, Walker& walker, Links links,
-               Ledger* ledger)
+               Listener* listener)
       : program_(program),
         plan_(plan),
         walker_(walker),
         links_(std::move(links)),
-        ledger_(ledger) {}
+        listener_(listener) {}
 
   // All levels of a phase; prepare has one. `before_level` is called before each of them,
   // `after_level` while the walker still has the level's values. Errors name the peer, phase and
@@ -70,7 +70,7 @@ class LinkedWalker {
   const MessagePlan& plan_;
   Walker& walker_;
   Links links_;
-  Ledger* ledger_;
+  Listener* listener_;
 };
 
 }  // namespace lutra

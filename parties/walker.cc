@@ -1,11 +1,11 @@
 #include "parties/walker.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <optional>
 #include <utility>
 
+#include "core/clock.h"
 #include "mpc/protocols/input.h"
 
 namespace lutra {
@@ -174,7 +174,8 @@ bool Walker::RunsIn(const Node& node, Phase phase) const {
 
 void Walker::OnNode(const Node& node, Phase phase,
                     const std::function<void(const Protocol&, PartyView&)>& function) {
-  const auto start = std::chrono::steady_clock::now();
+  Span span;
+  if (listener_ != nullptr) span = {MonotonicNanoseconds(), 0, CpuNanoseconds()};
   const KeyRing& keys = node.phase == Phase::kModel ? model_->keys : session_keys_;
   const Fields fields(node, role_, keys, layout_, tape_, *pool_);
   PartyView view{
@@ -192,8 +193,9 @@ void Walker::OnNode(const Node& node, Phase phase,
   const auto bits = outbox_.EndNode();
   inbox_.EndNode();
   if (listener_ == nullptr) return;
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  listener_->OnWork(node, phase, role_, seconds.count());
+  span.cpu = CpuNanoseconds() - span.cpu;
+  span.end = MonotonicNanoseconds();
+  listener_->OnWork(node, phase, role_, span);
   for (const Role to : kRoles) {
     if (bits[Index(to)] == 0) continue;
     const int level = phase == Phase::kPrepare ? 0 : node.level;

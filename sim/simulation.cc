@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/arithmetic.h"
+#include "core/clock.h"
 #include "dealer/generator.h"
 #include "mpc/protocols/reveal.h"
 
@@ -112,10 +113,20 @@ Status Simulation::Exchange(Phase phase, int level) {
   }
   for (const std::unique_ptr<Walker>& receiver : walkers_) {
     if (receiver == nullptr) continue;
-    LUTRA_RETURN_IF_ERROR(
-        receiver->After(phase, level, std::move(arrived[Index(receiver->role())])));
+    auto& messages = arrived[Index(receiver->role())];
+    for (const auto& [from, message] : messages) {
+      Received(phase, level, from, receiver->role(), static_cast<int64_t>(message.size()));
+    }
+    LUTRA_RETURN_IF_ERROR(receiver->After(phase, level, std::move(messages)));
   }
   return absl::OkStatus();
+}
+
+// Whoever receives does not wait here: its message is there.
+void Simulation::Received(Phase phase, int level, Role from, Role to, int64_t bytes) {
+  if (options_.listener == nullptr) return;
+  const int64_t now = MonotonicNanoseconds();
+  options_.listener->OnReceive(phase, level, from, to, bytes, {now, now, 0});
 }
 
 StatusOr<SessionResult> Simulation::ShareModel(const NamedTensors& model) {
@@ -190,6 +201,9 @@ Status Simulation::DealWindow(TapeLayout::Levels levels, const KeyRing& keys) {
   layout_.emplace(program_, levels);
   Deal(program_, *layout_, tables_, keys, tape_, pool_, options_.listener);
   for (const Role party : {Role::kP1, Role::kP2}) {
+    if (layout_->bytes(party) > 0) {
+      Received(Phase::kDeal, 0, Role::kDealer, party, layout_->bytes(party));
+    }
     LUTRA_RETURN_IF_ERROR(walker(party).SetTape(*layout_, std::as_const(tape_).to(party).bytes()));
   }
   return absl::OkStatus();

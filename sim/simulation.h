@@ -70,6 +70,7 @@ class Simulation {
   Status DealWindow(TapeLayout::Levels levels, const KeyRing& keys);
   // Every walker sends, every message arrives, every walker receives.
   Status Exchange(Phase phase, int level);
+  void Received(Phase phase, int level, Role from, Role to, int64_t bytes);
   void Check(Phase phase, int level, const NamedTensors& owned, SessionResult& result);
   void CheckNode(const Node& node, const NamedTensors& owned, SessionResult& result);
   StatusOr<Identifier> NextIdentifier(std::string_view purpose);

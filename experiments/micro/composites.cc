@@ -35,8 +35,9 @@ class WorkInScope final : public Listener {
  public:
   void OnPart(const Node&, Phase, int, Role, Role, int64_t) override {}
   void OnMessage(Phase, int, Role, Role, std::span<const std::byte>, bool) override {}
-  void OnWork(const Node& node, Phase phase, Role, double seconds) override {
-    if (node.spec.path.starts_with(kScope)) seconds_[phase] += seconds;
+  void OnReceive(Phase, int, Role, Role, int64_t, const Span&) override {}
+  void OnWork(const Node& node, Phase phase, Role, const Span& span) override {
+    if (node.spec.path.starts_with(kScope)) seconds_[phase] += span.seconds();
   }
   // Since the last call.
   double Take(Phase phase) { return std::exchange(seconds_[phase], 0); }

@@ -259,7 +259,7 @@ TEST_CASE("A tape dealt in windows is the whole tape", "[sim]") {
     Watch watch;
     SimulationOptions options;
     options.seed = 1;
-    options.listener = &watch;
+    options.listener = &watch.listeners;
     options.tape_window_bytes = window_bytes;
     auto simulation = Simulation::Make(*built, pool, options);
     REQUIRE(simulation.ok());

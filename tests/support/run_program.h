@@ -16,6 +16,7 @@
 #include "mpc/builder.h"
 #include "mpc/ledger.h"
 #include "mpc/protocols/input.h"
+#include "mpc/trace.h"
 #include "sim/simulation.h"
 #include "tests/support/transcript.h"
 
@@ -72,23 +73,11 @@ inline Bits ClosedFormBits(const Program& program) {
 }
 
 // Counts and records.
-class Watch final : public Listener {
- public:
-  void OnPart(const Node& node, Phase phase, int level, Role from, Role to, int64_t bits) override {
-    ledger.OnPart(node, phase, level, from, to, bits);
-    transcript.OnPart(node, phase, level, from, to, bits);
-  }
-  void OnMessage(Phase phase, int level, Role from, Role to, std::span<const std::byte> payload,
-                 bool continues) override {
-    ledger.OnMessage(phase, level, from, to, payload, continues);
-    transcript.OnMessage(phase, level, from, to, payload, continues);
-  }
-  void OnWork(const Node& node, Phase phase, Role role, double seconds) override {
-    ledger.OnWork(node, phase, role, seconds);
-  }
-
+struct Watch {
   Ledger ledger;
   Transcript transcript;
+  TraceRecorder trace;
+  Listeners listeners{&ledger, &transcript, &trace};
 };
 
 struct Outcome {
@@ -97,6 +86,7 @@ struct Outcome {
   NamedTensors exact;  // of the exact twin
   Ledger ledger;
   Transcript transcript;
+  Trace trace;
   int rounds = 0;
 
   const Program& program() const { return built->program; }
@@ -119,7 +109,7 @@ inline Outcome RunCase(Case& given, uint64_t seed = 1, int threads = 1, OnLevel 
   std::unique_ptr<Simulation> simulation;
   SimulationOptions options;
   options.seed = seed;
-  options.listener = &watch;
+  options.listener = &watch.listeners;
   if (on_level)
     options.on_level = [&](int level) { on_level(*simulation, outcome.program(), level); };
   auto made = Simulation::Make(*outcome.built, pool, options);
@@ -139,6 +129,7 @@ inline Outcome RunCase(Case& given, uint64_t seed = 1, int threads = 1, OnLevel 
   outcome.revealed = std::move(session->revealed);
   outcome.rounds = outcome.program().rounds(Phase::kOnline);
   outcome.ledger = std::move(watch.ledger);
+  outcome.trace = std::move(watch.trace.trace());
   outcome.transcript = std::move(watch.transcript);
   NamedTensors all;
   for (const auto& [name, tensor] : given.model) all.insert_or_assign(name, tensor.Clone());

@@ -46,7 +46,8 @@ class Transcript final : public Listener {
     });
     latest->payload.insert(latest->payload.end(), payload.begin(), payload.end());
   }
-  void OnWork(const Node&, Phase, Role, double) override {}
+  void OnReceive(Phase, int, Role, Role, int64_t, const Span&) override {}
+  void OnWork(const Node&, Phase, Role, const Span&) override {}
 
   std::vector<Part> parts;
   std::vector<Message> messages;

@@ -1,0 +1,29 @@
+#include "core/clock.h"
+
+#include <ctime>
+
+namespace lutra {
+namespace {
+
+thread_local int64_t workers_nanoseconds = 0;
+
+int64_t Read(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace
+
+int64_t MonotonicNanoseconds() { return Read(CLOCK_MONOTONIC); }
+
+int64_t CpuNanoseconds() { return clock_internal::ThreadNanoseconds() + workers_nanoseconds; }
+
+namespace clock_internal {
+
+int64_t ThreadNanoseconds() { return Read(CLOCK_THREAD_CPUTIME_ID); }
+
+void AddWorkers(int64_t nanoseconds) { workers_nanoseconds += nanoseconds; }
+
+}  // namespace clock_internal
+}  // namespace lutra

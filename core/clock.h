@@ -1,0 +1,24 @@
+// The clocks that runs are measured by.
+#ifndef LUTRA_CORE_CLOCK_H_
+#define LUTRA_CORE_CLOCK_H_
+
+#include <cstdint>
+
+namespace lutra {
+
+// Of the machine's monotonic clock (CLOCK_MONOTONIC): the same for all processes of one machine.
+int64_t MonotonicNanoseconds();
+
+// CPU time of the calling thread, and of the workers of thread pools in loops that it started.
+int64_t CpuNanoseconds();
+
+namespace clock_internal {
+// CPU time of the calling thread alone.
+int64_t ThreadNanoseconds();
+// Credits the calling thread with what workers took for it.
+void AddWorkers(int64_t nanoseconds);
+}  // namespace clock_internal
+
+}  // namespace lutra
+
+#endif  // LUTRA_CORE_CLOCK_H_

@@ -1,0 +1,101 @@
+// What happened in a run and in which order, role by role: what a timeline shows and what a replay
+// under another network starts from. No value, key or word of a tape is in it: times, sizes, nodes.
+//
+// A track is what one role did in one phase of one session, one event after the other. An event
+// depends on the one before it in its track; a receipt also on what was sent. Of each link, phase,
+// level and session bytes arrive in the order in which they were sent, so a receipt of n bytes is
+// complete when the first (receipts so far + n) bytes are there.
+#ifndef LUTRA_MPC_TRACE_H_
+#define LUTRA_MPC_TRACE_H_
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/key.h"
+#include "core/status.h"
+#include "mpc/listener.h"
+#include "mpc/program.h"
+#include "mpc/role.h"
+
+namespace lutra {
+
+struct TraceEvent {
+  enum class Kind : uint8_t { kWork, kSend, kReceive };
+
+  Kind kind = Kind::kWork;
+  NodeId node = 0;               // of work
+  Role peer = Role::kDealer;     // of a message: to whom, from whom
+  int32_t level = 0;             // of a message, and of work that belongs to a level
+  int64_t bytes = 0;             // of a message: payload
+  // Work: while it went on, and its CPU time. A receipt: from when it was wanted until it was
+  // there. A message is sent at `begin`, which is its `end`.
+  Span span;
+
+  friend bool operator==(const TraceEvent& a, const TraceEvent& b) {
+    return a.kind == b.kind && a.node == b.node && a.peer == b.peer && a.level == b.level &&
+           a.bytes == b.bytes && a.span.begin == b.span.begin && a.span.end == b.span.end &&
+           a.span.cpu == b.span.cpu;
+  }
+};
+
+struct Trace {
+  struct TrackId {
+    int32_t session = 0;  // from 0; a model is shared before session 0, and counted to it
+    Phase phase = Phase::kModel;
+    Role role = Role::kDealer;
+    friend auto operator<=>(const TrackId&, const TrackId&) = default;
+  };
+
+  Digest program{};                                // whose nodes are named
+  std::map<Role, int32_t> threads;                 // that a role computed with
+  std::map<TrackId, std::vector<TraceEvent>> tracks;
+
+  int sessions() const;  // one more than the highest; 0 of an empty trace
+  // The earliest begin and the latest end of anything.
+  Span Extent() const;
+  // Takes over the tracks of another one: of another role, or of another session.
+  void Add(const Trace& other);
+};
+
+// Records a trace. Of one thread at a time.
+class TraceRecorder final : public Listener {
+ public:
+  TraceRecorder() = default;
+
+  // What follows belongs to this session. 0 before the first call.
+  void SetSession(int32_t session) { session_ = session; }
+
+  void OnPart(const Node&, Phase, int, Role, Role, int64_t) override {}
+  void OnMessage(Phase phase, int level, Role from, Role to, std::span<const std::byte> payload,
+                 bool continues) override;
+  void OnReceive(Phase phase, int level, Role from, Role to, int64_t bytes,
+                 const Span& wait) override;
+  void OnWork(const Node& node, Phase phase, Role role, const Span& span) override;
+
+  Trace& trace() { return trace_; }
+  const Trace& trace() const { return trace_; }
+
+ private:
+  int32_t session_ = 0;
+  Trace trace_;
+};
+
+// A trace as bytes, a few for each event. What is read is checked: roles, phases, no negative size,
+// no end before its begin; `where` names its origin in errors.
+std::vector<std::byte> WriteTrace(const Trace& trace);
+StatusOr<Trace> ReadTrace(std::span<const std::byte> bytes, std::string_view where);
+
+// The same as a file: "LUTRATRC", version (u32, 1), XXH3-128 of the rest, the bytes above.
+inline constexpr int64_t kMostTraceBytes = int64_t{1} << 30;
+std::vector<std::byte> TraceFile(const Trace& trace);
+StatusOr<Trace> ReadTraceFile(const std::filesystem::path& path);
+
+}  // namespace lutra
+
+#endif  // LUTRA_MPC_TRACE_H_
