@@ -51,7 +51,8 @@ class CsvParser {
       if (character == '\n') ++line_;
       if (character == '"') {
         if (done() || text_[position_] != '"') {
-          return done() || std::string_view(",\r\n").find(text_[position_]) != std::string_view::npos;
+          return done() ||
+                 std::string_view(",\r\n").find(text_[position_]) != std::string_view::npos;
         }
         ++position_;
       }

@@ -25,8 +25,11 @@ struct InkStyle {
 };
 
 const InkStyle& StyleOf(Ink ink) {
-  static constexpr std::array<InkStyle, 5> kStyles = {
-      {{"", ""}, {"ink", "#1B1B1B"}, {"muted", "#5F5F5F"}, {"rule", "#C9C9C9"}, {"ground", "#EEEEEE"}}};
+  static constexpr std::array<InkStyle, 5> kStyles = {{{"", ""},
+                                                       {"ink", "#1B1B1B"},
+                                                       {"muted", "#5F5F5F"},
+                                                       {"rule", "#C9C9C9"},
+                                                       {"ground", "#EEEEEE"}}};
   return kStyles[static_cast<size_t>(ink)];
 }
 
@@ -45,7 +48,8 @@ std::string Number(double value) {
 // What a character takes of the size of its font, at least: after DejaVu Sans, the widest in use.
 double WidthOf(unsigned char character) {
   if (character >= 0x80) return (character & 0xC0) == 0x80 ? 0 : 0.84;  // of the first byte of some
-  if (std::string_view("iljI.,:;'|!").find(static_cast<char>(character)) != std::string_view::npos) {
+  if (std::string_view("iljI.,:;'|!").find(static_cast<char>(character)) !=
+      std::string_view::npos) {
     return 0.34;
   }
   if (std::string_view("mMwW%@").find(static_cast<char>(character)) != std::string_view::npos) {
@@ -125,8 +129,7 @@ Picture::Picture(double width, double height, std::string_view title)
 
 void Picture::Rectangle(double x, double y, double width, double height, std::string_view color,
                         std::string_view tip) {
-  shapes_.emplace_back(
-      Box{x, y, width, height, std::string(color), Ink::kOwn, std::string(tip)});
+  shapes_.emplace_back(Box{x, y, width, height, std::string(color), Ink::kOwn, std::string(tip)});
 }
 
 void Picture::Rectangle(double x, double y, double width, double height, Ink ink,
@@ -145,15 +148,16 @@ void Picture::Text(double x, double y, std::string_view text, double size, Ancho
 }
 
 std::string Picture::Svg() const {
-  std::string svg = StrCat(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", Number(width_), "\" height=\"",
-      Number(height_), "\" viewBox=\"0 0 ", Number(width_), " ", Number(height_),
-      "\" role=\"img\" font-family=\"", kFonts, "\"><title>", EscapeXml(title_), "</title>\n");
+  std::string svg = StrCat("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", Number(width_),
+                           "\" height=\"", Number(height_), "\" viewBox=\"0 0 ", Number(width_),
+                           " ", Number(height_), "\" role=\"img\" font-family=\"", kFonts,
+                           "\"><title>", EscapeXml(title_), "</title>\n");
   const auto box = [&](const Box& shape) {
     svg += StrCat("<rect", Class(shape.ink), " x=\"", Number(shape.x), "\" y=\"", Number(shape.y),
                   "\" width=\"", Number(shape.width), "\" height=\"", Number(shape.height),
                   "\" fill=\"", shape.color, "\"");
-    svg += shape.tip.empty() ? "/>\n" : StrCat("><title>", EscapeXml(shape.tip), "</title></rect>\n");
+    svg +=
+        shape.tip.empty() ? "/>\n" : StrCat("><title>", EscapeXml(shape.tip), "</title></rect>\n");
   };
   const auto stroke = [&](const Stroke& shape) {
     svg += StrCat("<line", Class(shape.ink), " x1=\"", Number(shape.x1), "\" y1=\"",
@@ -161,12 +165,12 @@ std::string Picture::Svg() const {
                   "\" stroke=\"", StyleOf(shape.ink).color, "\"/>\n");
   };
   const auto label = [&](const Label& shape) {
-    static constexpr std::array<std::string_view, 3> kAnchors = {
-        "", " text-anchor=\"middle\"", " text-anchor=\"end\""};
+    static constexpr std::array<std::string_view, 3> kAnchors = {"", " text-anchor=\"middle\"",
+                                                                 " text-anchor=\"end\""};
     svg += StrCat("<text", Class(shape.ink), " x=\"", Number(shape.x), "\" y=\"", Number(shape.y),
                   "\" font-size=\"", Number(shape.size), "\"",
-                  kAnchors[static_cast<size_t>(shape.anchor)], " fill=\"",
-                  StyleOf(shape.ink).color, "\"");
+                  kAnchors[static_cast<size_t>(shape.anchor)], " fill=\"", StyleOf(shape.ink).color,
+                  "\"");
     svg += StrCat(shape.bold ? " font-weight=\"bold\">" : ">", EscapeXml(shape.text), "</text>\n");
   };
   for (const auto& shape : shapes_) std::visit(Overloaded{box, stroke, label}, shape);

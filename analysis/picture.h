@@ -32,8 +32,8 @@ class Picture {
                  std::string_view tip = "");
   void Line(double x1, double y1, double x2, double y2, Ink ink = Ink::kRule);
   // `y` is the base line.
-  void Text(double x, double y, std::string_view text, double size,
-            Anchor anchor = Anchor::kStart, Ink ink = Ink::kText, bool bold = false);
+  void Text(double x, double y, std::string_view text, double size, Anchor anchor = Anchor::kStart,
+            Ink ink = Ink::kText, bool bold = false);
 
   // XML in UTF-8, the same in every run. What is no character of XML becomes a space.
   std::string Svg() const;

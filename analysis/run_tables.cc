@@ -63,8 +63,8 @@ Status Twice(const CsvTable& table, const CsvRow& row) {
 }
 
 Status ReadLedgerRows(const fs::path& path, const Program& program, RunTables& tables) {
-  static constexpr std::array<std::string_view, 8> kColumns = {
-      "node", "path", "protocol", "level", "phase", "from", "to", "bits"};
+  static constexpr std::array<std::string_view, 8> kColumns = {"node",  "path", "protocol", "level",
+                                                               "phase", "from", "to",       "bits"};
   LUTRA_ASSIGN_OR_RETURN(const CsvTable table, ReadCsv(path, kColumns));
   int64_t sum = 0;
   for (const CsvRow& row : table.rows) {

@@ -15,10 +15,10 @@ namespace lutra {
 
 // As a ledger has them: all sessions added up.
 struct RunTables {
-  std::map<Ledger::Part, int64_t> bits;                // ledger.csv
-  std::map<Ledger::Link, Ledger::Traffic> traffic;     // levels.csv
-  std::map<Ledger::Work, double> seconds;              // work.csv
-  std::vector<ProfileRow> profile;                     // profile.csv; empty where there is none
+  std::map<Ledger::Part, int64_t> bits;             // ledger.csv
+  std::map<Ledger::Link, Ledger::Traffic> traffic;  // levels.csv
+  std::map<Ledger::Work, double> seconds;           // work.csv
+  std::vector<ProfileRow> profile;                  // profile.csv; empty where there is none
 };
 
 // Errors name file, line, column, expected and found: a table that is missing or has other columns,

@@ -231,6 +231,11 @@ class LookupProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase phase, Role) const override {
+    if (phase != Phase::kOnline) return "";
+    return "delta = i - Delta, where Delta is uniform, unknown to it and used once: uniform";
+  }
+
   void Ideal(ClearView& view) const override {
     for (size_t i = 0; i < view.outputs.size(); ++i) {
       view.outputs[i] = Tensor(view.node.output_types[i].ring, view.node.output_types[i].shape);

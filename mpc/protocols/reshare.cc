@@ -41,6 +41,11 @@ class ReshareProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role to) const override {
+    return to == Role::kP1 ? "masked by x0 = F(k0), a key that P1 lacks: uniform"
+                           : "masked by x1 = F(k1), a key that P2 lacks: uniform";
+  }
+
   void Ideal(ClearView& view) const override { view.outputs[0] = view.inputs[0]->Clone(); }
 
   void Prepare(PartyView& view) const override { ExpandMasks(view); }

@@ -44,6 +44,11 @@ class RevealProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role) const override {
+    return "two summands masked by F(k2), a key that it lacks: uniform but for their sum, its "
+           "result";
+  }
+
   void Ideal(ClearView& view) const override { view.outputs[0] = view.inputs[0]->Clone(); }
 
   void Before(PartyView& view) const override {
