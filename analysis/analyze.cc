@@ -14,6 +14,7 @@
 #include "analysis/graph.h"
 #include "core/output_directory.h"
 #include "analysis/program_flags.h"
+#include "analysis/report_command.h"
 #include "analysis/run_directory.h"
 #include "core/command_line.h"
 #include "core/file.h"
@@ -34,7 +35,8 @@ CommandLine Overview() {
   CommandLine command_line("lutra-analyze",
                            "Analyses programs and runs.\n\nCommands:\n"
                            "  cost MODEL[,MODEL...]  what a model costs, without running it\n"
-                           "  graph MODEL            pictures of its program\n\n"
+                           "  graph MODEL            pictures of its program\n"
+                           "  report RUN             a run as a page, text, LaTeX, figures\n\n"
                            "lutra-analyze COMMAND --help says more.");
   command_line.SetPositionals("COMMAND", 1, 1)
       .AddExample("lutra-analyze cost bert-base,bert-large:sequence=512")
@@ -239,13 +241,14 @@ std::vector<std::string> SplitModels(std::string_view text) {
 }
 
 StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
-  static constexpr std::array<std::string_view, 2> kCommands = {"cost", "graph"};
+  static constexpr std::array<std::string_view, 3> kCommands = {"cost", "graph", "report"};
   if (!arguments.empty() && arguments[0] == "cost") return RunCost(arguments.subspan(1));
   if (!arguments.empty() && arguments[0] == "graph") return RunGraph(arguments.subspan(1));
+  if (!arguments.empty() && arguments[0] == "report") return RunReportCommand(arguments.subspan(1));
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   const std::string& command = parsed.positionals()[0];
-  return InvalidArgument("expected the command cost or graph, found '", command.substr(0, 60), "'",
+  return InvalidArgument("expected the command cost, graph or report, found '", command.substr(0, 60), "'",
                          DidYouMean(command, kCommands));
 }
 

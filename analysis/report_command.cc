@@ -33,7 +33,8 @@ CommandLine ReportCommandLine() {
       "tables.tex (for LaTeX with booktabs) and figures/ (SVG and PDF).");
   command_line.SetPositionals("RUN", 1, 1)
       .AddFlag("out", "DIR",
-               "where to: a new directory, or one with a report only; default: into RUN itself")
+               "where to: a new directory, a run directory, or one with a report only; "
+               "default: RUN itself")
       .AddFlag("network", "LIST",
                "the networks to predict for: names of shipped ones and TOML files, with commas; "
                "default: all shipped ones")
@@ -112,7 +113,7 @@ StatusOr<std::string> RunReportCommand(std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Report report, ReportOfRun(run, std::move(networks)));
   LUTRA_ASSIGN_OR_RETURN(const ReportFiles files, WriteReport(report));
   const fs::path place = parsed.Text("out", run.string());
-  if (parsed.Has("out")) {
+  if (parsed.Has("out") && !ReadRunJson(place).ok()) {
     LUTRA_RETURN_IF_ERROR(WriteNew(place, files));
   } else {
     LUTRA_RETURN_IF_ERROR(WriteFiles(place, files));
