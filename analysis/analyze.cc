@@ -12,12 +12,12 @@
 #include "analysis/cost_report.h"
 #include "analysis/cost_table.h"
 #include "analysis/graph.h"
-#include "core/output_directory.h"
 #include "analysis/program_flags.h"
 #include "analysis/report_command.h"
 #include "analysis/run_directory.h"
 #include "core/command_line.h"
 #include "core/file.h"
+#include "core/output_directory.h"
 #include "models/bert_program.h"
 #include "models/synthetic.h"
 
@@ -248,8 +248,8 @@ StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   const std::string& command = parsed.positionals()[0];
-  return InvalidArgument("expected the command cost, graph or report, found '", command.substr(0, 60), "'",
-                         DidYouMean(command, kCommands));
+  return InvalidArgument("expected the command cost, graph or report, found '",
+                         command.substr(0, 60), "'", DidYouMean(command, kCommands));
 }
 
 }  // namespace lutra
