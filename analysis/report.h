@@ -77,6 +77,7 @@ using ReportItem =
 struct ReportSection {
   std::string id;
   std::string title;
+  std::string short_title;        // where there is little room
   std::vector<ReportItem> items;  // text is a paragraph
 };
 

@@ -18,7 +18,10 @@ constexpr double kSmall = 11;  // of legends and scales
 constexpr double kBar = 14;    // the height of a bar
 constexpr double kBroadEnough = 500;
 
-std::string Percent(double share) { return StrCat(Fixed(100 * share, 1), " %"); }
+std::string Percent(double share) {
+  const bool tiny = share > 0 && share < 0.0005;
+  return tiny ? "< 0.1 %" : StrCat(Fixed(100 * share, 1), " %");
+}
 
 // What is there is seen, however little it is.
 double BarWidth(double amount, double largest, double room) {
@@ -256,7 +259,7 @@ Picture BarsPicture(std::string_view title, const std::vector<NamedAmount>& rows
     shown = std::max(shown, Picture::TextWidth(row.shown, kSize));
   }
   const bool broad = width > kBroadEnough;
-  const double label = broad ? 190 : 0, height = broad ? 22 : 38;
+  const double label = broad ? 230 : 0, height = broad ? 22 : 38;
   const double room = width - label - shown - 8;
   Picture picture(width, height * static_cast<double>(rows.size()), title);
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -52,6 +52,21 @@ std::string PaletteStyle() {
   return style + " }\n";
 }
 
+// Text in which a number stays beside its unit.
+std::string Unbroken(std::string_view text) {
+  const std::string escaped = EscapeXml(text);
+  std::string unbroken;
+  for (size_t i = 0; i < escaped.size(); ++i) {
+    const bool after_digit = i > 0 && escaped[i - 1] >= '0' && escaped[i - 1] <= '9';
+    if (escaped[i] == ' ' && after_digit) {
+      unbroken += "&nbsp;";
+    } else {
+      unbroken += escaped[i];
+    }
+  }
+  return unbroken;
+}
+
 double AsNumber(const ReportCell& cell) {
   if (const auto* integer = std::get_if<int64_t>(&cell)) return static_cast<double>(*integer);
   const auto* number = std::get_if<double>(&cell);
@@ -168,23 +183,17 @@ class PageWriter {
     out_ += StrCat("<header>\n<h1>", EscapeXml(report_.title), "</h1>\n<p class=\"lead\">",
                    EscapeXml(report_.lead), "</p>\n</header>\n<nav aria-label=\"Sections\">");
     for (const ReportSection& section : report_.sections) {
-      out_ += StrCat("<a href=\"#", section.id, "\">", EscapeXml(section.title), "</a>");
+      out_ += StrCat("<a href=\"#", section.id, "\">", EscapeXml(section.short_title), "</a>");
     }
     out_ += "</nav>\n<main>\n";
     WriteResults();
     if (report_.sections.empty()) return;
     const ReportSection& first = report_.sections[0];
     out_ += StrCat("<section id=\"", first.id, "\"><h2>", EscapeXml(first.title),
-                   "</h2>\n<div class=\"first\">\n");
-    bool facts_written = false;
-    for (const ReportItem& item : first.items) {
-      out_ += facts_written ? "<div class=\"span\">" : "<div>";
-      WriteItem(item);
-      out_ += "</div>\n";
-      if (!facts_written) WriteFacts();
-      facts_written = true;
-    }
-    if (!facts_written) WriteFacts();
+                   "</h2>\n<div class=\"first\">\n<div class=\"stack\">");
+    for (const ReportItem& item : first.items) WriteItem(item);
+    out_ += "</div>\n";
+    WriteFacts();
     out_ += "</div></section>\n";
   }
 
@@ -194,8 +203,8 @@ class PageWriter {
     for (const ReportResult& result : report_.results) {
       out_ += StrCat("<div", result.alarming ? " class=\"alarm\"" : "", "><dt>",
                      EscapeXml(result.label), Mark(result.source), "</dt><dd class=\"value\">",
-                     EscapeXml(result.value), "</dd><dd class=\"detail\">",
-                     EscapeXml(result.detail), "</dd></div>\n");
+                     Unbroken(result.value), "</dd><dd class=\"detail\">", Unbroken(result.detail),
+                     "</dd></div>\n");
     }
     out_ += "</dl>\n";
   }

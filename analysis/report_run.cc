@@ -178,10 +178,12 @@ class RunReporter {
     return std::string(FileName(facts_.command.empty() ? "" : facts_.command[0]));
   }
 
-  ReportSection& NewSection(std::string_view id, std::string_view title) {
+  ReportSection& NewSection(std::string_view id, std::string_view title,
+                            std::string_view short_title) {
     ReportSection& section = report_.sections.emplace_back();
     section.id = id;
     section.title = title;
+    section.short_title = short_title;
     return section;
   }
 
@@ -301,7 +303,7 @@ class RunReporter {
   }
 
   void AddFirstScreen() {
-    ReportSection& section = NewSection("split", "Offline and online");
+    ReportSection& section = NewSection("split", "Offline and online", "Overview");
     section.items.emplace_back(ReportFigure{
         "split",
         "Payload of all links and wall time, all sessions together. The model is shared once; "
@@ -313,16 +315,14 @@ class RunReporter {
     table.id = "predicted";
     table.title = "Predicted time per network";
     table.columns = {{"network"},
-                     {"what it is"},
                      {"offline", Format::kSeconds, Source::kReplayed},
                      {"online", Format::kSeconds, Source::kReplayed, true},
                      {"online, a session", Format::kSeconds, Source::kReplayed},
-                     {"model, once", Format::kSeconds, Source::kReplayed}};
+                     {"what it is"}};
     for (const NetworkReplay& one : replays_) {
       const double online = one.replay.seconds(Stage::kOnline);
-      table.Add({one.network.name, one.network.description, one.replay.seconds(Stage::kOffline),
-                 online, ShareOf(online, static_cast<double>(sessions_)),
-                 one.replay.seconds(Stage::kModel)});
+      table.Add({one.network.name, one.replay.seconds(Stage::kOffline), online,
+                 ShareOf(online, static_cast<double>(sessions_)), one.network.description});
     }
     section.items.emplace_back(std::move(table));
   }
@@ -330,7 +330,7 @@ class RunReporter {
   // --------------------------------------------------------------------------------------- splits
 
   void AddSplits() {
-    ReportSection& section = NewSection("splits", "Where bytes and seconds go");
+    ReportSection& section = NewSection("splits", "Where bytes and seconds go", "Splits");
     section.items.emplace_back(Consistency());
     section.items.emplace_back(PhaseTable());
     section.items.emplace_back(SessionTable());
@@ -528,7 +528,7 @@ class RunReporter {
   // --------------------------------------------------------------------------------------- icicle
 
   void AddIcicle() {
-    ReportSection& section = NewSection("zoom", "From the whole to a node");
+    ReportSection& section = NewSection("zoom", "From the whole to a node", "Zoom");
     section.items.emplace_back(
         "Layers, in them operations, in them nodes, as wide as their share. Choose a block to go "
         "into it, the path above to go back.");
@@ -582,7 +582,7 @@ class RunReporter {
   void AddRounds() {
     RoundsData data = Rounds();
     if (data.rounds.empty()) return;
-    ReportSection& section = NewSection("rounds", "Rounds along the program");
+    ReportSection& section = NewSection("rounds", "Rounds along the program", "Rounds");
     section.items.emplace_back(ReportFigure{
         "rounds",
         "Bytes of one session in each round of the online phase, all links together, by protocol; "
@@ -681,7 +681,7 @@ class RunReporter {
 
   void AddCritical() {
     if (replays_.empty()) return;
-    ReportSection& section = NewSection("critical", "Critical path per network");
+    ReportSection& section = NewSection("critical", "Critical path per network", "Critical path");
     section.items.emplace_back(
         "The chain of events that the end of a stage waits for, all sessions one after the other: "
         "work of a role, then a message, then work of whoever waited for it.");
@@ -841,7 +841,7 @@ class RunReporter {
     if (parts.empty()) return;
     std::stable_sort(parts.begin(), parts.end(),
                      [](const TapePart& a, const TapePart& b) { return a.bits > b.bits; });
-    ReportSection& section = NewSection("tape", "What the tape is made of");
+    ReportSection& section = NewSection("tape", "What the tape is made of", "Tape");
     section.items.emplace_back(TapeFigure(parts, all));
     section.items.emplace_back(TapeTable(std::move(parts), all));
   }
@@ -850,16 +850,21 @@ class RunReporter {
     std::vector<NamedAmount> rows;
     int64_t others = all;
     for (size_t i = 0; i < std::min(kMostBars, parts.size()); ++i) {
-      rows.push_back(TapeBar(StrCat(parts[i].step, ": ", parts[i].rows), parts[i].bits, all));
+      rows.push_back(TapeBar(BarName(parts[i]), parts[i].bits, all));
       others -= parts[i].bits;
     }
     if (others > 0) rows.push_back(TapeBar("all others", others, all));
     const std::string title = "The largest parts of a tape";
     return {"tape",
             StrCat("The largest parts of the tape of one session, ", HumanBytes(cost_.tape_bytes()),
-                   " in all: tables by operation, index bits to result bits."),
+                   " in all."),
             BarsPicture(title, rows, Color(Phase::kDeal), kWide),
             BarsPicture(title, rows, Color(Phase::kDeal), kNarrow)};
+  }
+
+  // "attention.norm.square", "attention.norm: extend_centred".
+  static std::string BarName(const TapePart& part) {
+    return part.field.starts_with(part.step) ? part.field : StrCat(part.step, ": ", part.field);
   }
 
   static NamedAmount TapeBar(std::string name, int64_t bits, int64_t all) {
@@ -894,7 +899,7 @@ class RunReporter {
 
   void AddProfile() {
     if (tables_.profile.empty()) return;
-    ReportSection& section = NewSection("profile", "Profile");
+    ReportSection& section = NewSection("profile", "Profile", "Profile");
     if (facts_.peaks.has_value()) {
       const auto billions = [](double value) { return Fixed(value / 1e9, 1); };
       const auto& products = facts_.peaks->products;
@@ -958,7 +963,7 @@ class RunReporter {
   }
 
   void AddSecurity() {
-    ReportSection& section = NewSection("security", "Which role saw what");
+    ReportSection& section = NewSection("security", "Which role saw what", "Security");
     section.items.emplace_back(
         "What each role received in this run, and why it tells it nothing else: against one of P0, "
         "P1, P2 that follows the protocol, with the dealer colluding with nobody. The arguments "
@@ -1049,7 +1054,7 @@ class RunReporter {
 
   void AddOutputs() {
     if (facts_.outputs.empty()) return;
-    ReportSection& section = NewSection("outputs", "Predictions");
+    ReportSection& section = NewSection("outputs", "Predictions", "Predictions");
     const bool labelled = std::any_of(facts_.outputs.begin(), facts_.outputs.end(),
                                       [](const auto& output) { return output.label.has_value(); });
     if (labelled) section.items.emplace_back(ConfusionTable());

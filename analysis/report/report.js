@@ -2,7 +2,7 @@
 // Tables that sort and filter, and the picture that one can zoom. The page reads without it.
 (() => {
   const SHOWN_AT_FIRST = 16;
-  const FILTERED_FROM = 5;
+  const FILTERED_FROM = 8;
 
   const make = (name, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(name), properties);
@@ -32,7 +32,7 @@
     }
 
     addSort(head, column) {
-      const button = make('button', {type: 'button', title: head.title}, ...head.childNodes);
+      const button = make('button', {type: 'button'}, ...head.childNodes);
       head.append(button);
       button.addEventListener('click', () => this.sort(head, column));
     }
