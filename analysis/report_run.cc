@@ -270,7 +270,7 @@ class RunReporter {
     size_t shown = 0;
     for (const auto& [number, count] : counts) {
       if (shown++ == 4) return StrCat(text, ", … ", counts.size(), " classes");
-      text += StrCat(text.empty() ? "" : ", ", Grouped(count), " ", ClassName(number));
+      text += StrCat(text.empty() ? "" : ", ", ClassName(number), " ", Grouped(count));
     }
     return text;
   }

@@ -93,6 +93,7 @@
   };
   const ROW = 38;
   const LEAST_WIDTH = 2;
+  const PAPER_WIDTH = 640;
 
   // Three digits and a unit, as the tables have them.
   const scaled = (value, units, base) => {
@@ -107,7 +108,7 @@
   };
   const bytesShown = (value) => scaled(value, ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'], 1000);
   const secondsShown = (micros) => micros < 1e6 ? scaled(micros, ['µs', 'ms'], 1000)
-      : scaled(micros / 1e6, ['s'], 1000).replace(/^(\d)$/, '$1');
+      : scaled(micros / 1e6, ['s'], 1000);
 
   class Block {
     constructor(name, parent) {
@@ -134,15 +135,12 @@
       this.zoomed = this.root;
       this.canvas = document.createElement('canvas').getContext('2d');
       this.build();
-      // Not of the height, which drawing sets.
-      let width = 0;
-      new ResizeObserver(() => {
-        if (this.area.clientWidth !== width) {
-          width = this.area.clientWidth;
-          this.draw();
-        }
-      }).observe(this.area);
-      this.draw();
+      this.width = 0;
+      new ResizeObserver(() => this.fit(this.area.clientWidth)).observe(this.area);
+      // Blocks scale with the paper; names must fit it.
+      addEventListener('beforeprint', () => this.fit(PAPER_WIDTH));
+      addEventListener('afterprint', () => this.fit(this.area.clientWidth));
+      this.fit(this.area.clientWidth);
     }
 
     add(names, [layer, step, name, ...amounts]) {
@@ -208,6 +206,12 @@
       return `${block.path.map((one) => one.name).join(' › ')}: ${this.shown(amount)}${share}${split}`;
     }
 
+    fit(width) {
+      if (width === this.width) return;
+      this.width = width;
+      this.draw();
+    }
+
     zoom(block) {
       this.zoomed = block;
       this.draw();
@@ -226,9 +230,8 @@
         this.trail.append(...(depth > 0 ? [make('span', {}, '›')] : []), step);
       });
       this.canvas.font = getComputedStyle(this.area).font;
-      const width = this.area.clientWidth;
-      path.forEach((block, depth) => this.place(block, depth, 0, width));
-      this.spread(this.zoomed, path.length, 0, width);
+      path.forEach((block, depth) => this.place(block, depth, 0, this.width));
+      this.spread(this.zoomed, path.length, 0, this.width);
       this.area.style.height = `${4 * ROW}px`;
       this.readout.textContent = this.amount(this.zoomed) > 0 ? this.describe(this.zoomed)
           : 'Nothing of this kind here.';
@@ -265,8 +268,8 @@
 
     button(depth, left, width, phase) {
       const button = make('button', {type: 'button'});
-      button.style.left = `${left}px`;
-      button.style.width = `${width}px`;
+      button.style.left = `${100 * left / this.width}%`;
+      button.style.width = `${100 * width / this.width}%`;
       button.style.top = `${depth * ROW}px`;
       button.style.background = `rgb(var(--${PHASES[phase]}) / ${[.34, .5, .38, .28][depth]})`;
       this.area.append(button);
