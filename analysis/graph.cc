@@ -8,36 +8,11 @@
 #include <vector>
 
 #include "analysis/cost_table.h"
+#include "analysis/palette.h"
 #include "mpc/protocol.h"
 
 namespace lutra {
 namespace {
-
-// Text as Graphviz's HTML-like labels want it, which must not be empty where it is to be bold.
-std::string Escape(std::string_view text) {
-  if (text.empty()) return "(no path)";
-  std::string escaped;
-  for (const char character : text) {
-    switch (character) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        // Control characters are not allowed in XML.
-        escaped += static_cast<unsigned char>(character) < 0x20 ? ' ' : character;
-    }
-  }
-  return escaped;
-}
 
 // What a node does to the wire: what its colour says. From its cost and types alone, so that it
 // holds for protocols of any kind.
@@ -76,7 +51,7 @@ std::string Preamble(std::string_view title, std::string_view subtitle) {
       "digraph program {\n"
       "  graph [fontname=\"Helvetica,Arial,sans-serif\", fontsize=16, labelloc=t, pad=0.3,"
       " nodesep=0.25, ranksep=0.22, bgcolor=white, label=<<B>",
-      Escape(title), "</B><BR/><FONT POINT-SIZE=\"11\">", Escape(subtitle),
+      EscapeLabel(title), "</B><BR/><FONT POINT-SIZE=\"11\">", EscapeLabel(subtitle),
       "</FONT><BR/> >]\n"
       "  node [fontname=\"Helvetica,Arial,sans-serif\", fontsize=10, style=filled,"
       " fillcolor=white, color=\"#404040\", margin=\"0.10,0.05\"]\n"
@@ -84,16 +59,45 @@ std::string Preamble(std::string_view title, std::string_view subtitle) {
       " fontcolor=\"#303030\", arrowsize=0.7]\n");
 }
 
-// ------------------------------------------------------------------------------- collapsed by
-// layer
+constexpr std::string_view kProgramPicture = "program";
+
+// "layer-3" of "layers.3", "layer-pooler", with what no file should have in its name replaced.
+std::string PictureOfLayer(std::string_view layer) {
+  constexpr std::string_view kLayers = "layers.";
+  if (layer.starts_with(kLayers)) layer.remove_prefix(kLayers.size());
+  std::string name = "layer-";
+  for (const char character : layer.substr(0, 60)) {
+    const bool is_plain = (character >= '0' && character <= '9') || character == '_' ||
+                          (character >= 'a' && character <= 'z') ||
+                          (character >= 'A' && character <= 'Z') || character == '.';
+    name += is_plain ? character : '-';
+  }
+  return name;
+}
+
+// An attribute by which a node opens the picture of a layer, where there is one.
+std::string LinkTo(const LayerPictures& links, std::string_view layer) {
+  const auto picture = links.find(layer);
+  if (picture == links.end()) return "";
+  return StrCat(", URL=\"", picture->second, "\", tooltip=\"opens ", picture->second, "\"");
+}
+
+// As links are told from other text.
+std::string Underlined(std::string_view text, bool is_link) {
+  if (!is_link) return std::string(text);
+  return StrCat("<FONT COLOR=\"", kBlue, "\"><U>", text, "</U></FONT>");
+}
+
+// ----------------------------------------------------------------------------- collapsed by layer
 
 struct Layer {
   std::string first;  // of consecutive layers of equal cost
   std::string last;
   int count = 0;
   GroupCost each;
-  std::vector<GroupCost> steps;  // of each
+  std::set<NodeId> first_nodes;  // of the first
   std::set<NodeId> nodes;        // of all
+  std::vector<std::string> names;
 };
 
 bool SameCost(const GroupCost& a, const GroupCost& b) {
@@ -107,13 +111,40 @@ std::string_view Series(std::string_view layer) {
   return dot == layer.npos ? "" : layer.substr(0, dot);
 }
 
+// The layers in the order of their first nodes, consecutive ones of equal cost as one.
+std::vector<Layer> LayersOf(const ProgramCost& cost) {
+  std::map<std::string, std::set<NodeId>> members;
+  for (const Node& node : cost.program().nodes()) {
+    members[std::string(LayerOfPath(node.spec.path))].insert(node.id);
+  }
+  std::vector<Layer> layers;
+  for (GroupCost& group : cost.ByLayer()) {
+    std::set<NodeId>& nodes = members[group.name];
+    const bool alike = !layers.empty() && !Series(group.name).empty() &&
+                       Series(group.name) == Series(layers.back().last) &&
+                       SameCost(group, layers.back().each);
+    if (!alike) layers.push_back({group.name, group.name, 0, group, nodes, {}, {}});
+    layers.back().last = group.name;
+    ++layers.back().count;
+    layers.back().names.push_back(group.name);
+    layers.back().nodes.merge(nodes);
+  }
+  return layers;
+}
+
 class CollapsedWriter {
  public:
-  CollapsedWriter(std::string_view title, const ProgramCost& cost)
-      : title_(title), cost_(cost), program_(cost.program()) {}
+  CollapsedWriter(std::string_view title, const ProgramCost& cost, const LayerPictures& links)
+      : title_(title),
+        cost_(cost),
+        program_(cost.program()),
+        links_(links),
+        layers_(LayersOf(cost)) {}
 
   std::string Write() && {
-    Collect();
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      for (const NodeId node : layers_[i].nodes) layer_of_[node] = i;
+    }
     out_ = Preamble(title_, CostSummary());
     for (size_t i = 0; i < layers_.size(); ++i) WriteLayer(i);
     WriteOwners();
@@ -130,26 +161,6 @@ class CollapsedWriter {
       text += StrCat(", ", Name(phase.phase), " ", HumanBytes(phase.bytes));
     }
     return text;
-  }
-
-  void Collect() {
-    std::map<std::string, std::set<NodeId>> members;
-    for (const Node& node : program_.nodes()) {
-      members[std::string(LayerOfPath(node.spec.path))].insert(node.id);
-    }
-    for (GroupCost& group : cost_.ByLayer()) {
-      std::set<NodeId>& nodes = members[group.name];
-      const bool alike = !layers_.empty() && !Series(group.name).empty() &&
-                         Series(group.name) == Series(layers_.back().last) &&
-                         SameCost(group, layers_.back().each);
-      if (!alike) {
-        layers_.push_back({group.name, group.name, 0, group, StepsOf(nodes), {}});
-      }
-      layers_.back().last = group.name;
-      ++layers_.back().count;
-      for (const NodeId node : nodes) layer_of_[node] = layers_.size() - 1;
-      layers_.back().nodes.merge(nodes);
-    }
   }
 
   std::vector<GroupCost> StepsOf(const std::set<NodeId>& nodes) const {
@@ -176,7 +187,7 @@ class CollapsedWriter {
       const std::string marked = text.empty() ? "" : StrCat(open, text, close);
       return StrCat("<TD ALIGN=\"", align, "\">", marked, "</TD>");
     };
-    std::string row = StrCat("<TR>", cell(Escape(group.name), "LEFT"),
+    std::string row = StrCat("<TR>", cell(EscapeLabel(group.name), "LEFT"),
                              cell(group.lookups == 0 ? "" : Grouped(group.lookups), "RIGHT"));
     for (const int64_t bytes : group.bytes) {
       row += cell(bytes == 0 ? "" : HumanBytes(bytes), "RIGHT");
@@ -193,7 +204,7 @@ class CollapsedWriter {
     std::string table = StrCat(
         "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\">"
         "<TR><TD ALIGN=\"LEFT\" COLSPAN=\"7\"><FONT POINT-SIZE=\"13\"><B>",
-        Escape(name), "</B></FONT></TD></TR><TR>");
+        Underlined(EscapeLabel(name), links_.contains(layer.first)), "</B></FONT></TD></TR><TR>");
     static constexpr std::array<std::string_view, 7> kHead = {"step",    "lookups", "model", "deal",
                                                               "prepare", "online",  "rounds"};
     for (const std::string_view head : kHead) {
@@ -201,15 +212,17 @@ class CollapsedWriter {
                       "\"><FONT COLOR=\"#606060\">", head, "</FONT></TD>");
     }
     table += "</TR><HR/>";
-    for (const GroupCost& step : layer.steps) table += Row(step, "", "");
-    if (layer.steps.size() > 1) {
+    const std::vector<GroupCost> steps = StepsOf(layer.first_nodes);
+    for (const GroupCost& step : steps) table += Row(step, "", "");
+    if (steps.size() > 1) {
       GroupCost total = layer.each;
       total.name = "all";
       table += "<HR/>" + Row(total, "<B>", "</B>");
     }
-    out_ += StrCat("  layer", index, " [shape=box, fillcolor=\"",
-                   layer.count > 1 ? "#E4F0F8" : "#F7F7F7",
-                   "\", peripheries=", layer.count > 1 ? 2 : 1, ", label=<", table, "</TABLE>>]\n");
+    out_ +=
+        StrCat("  layer", index, " [shape=box, fillcolor=\"",
+               layer.count > 1 ? "#E4F0F8" : "#F7F7F7", "\", peripheries=", layer.count > 1 ? 2 : 1,
+               LinkTo(links_, layer.first), ", label=<", table, "</TABLE>>]\n");
   }
 
   // What owners put in for an inference, and what they get out of it.
@@ -250,17 +263,13 @@ class CollapsedWriter {
   std::string_view title_;
   const ProgramCost& cost_;
   const Program& program_;
-  std::vector<Layer> layers_;
+  const LayerPictures& links_;
+  const std::vector<Layer> layers_;
   std::map<NodeId, size_t> layer_of_;
   std::string out_;
 };
 
 // ------------------------------------------------------------------------------------- in full
-
-bool HasPrefix(std::string_view path, std::string_view prefix) {
-  if (prefix.empty() || path == prefix) return true;
-  return path.starts_with(prefix) && path[prefix.size()] == '.';
-}
 
 // The first components of a path, as many as the prefix has.
 std::string_view CutLike(std::string_view path, std::string_view prefix) {
@@ -272,20 +281,22 @@ std::string_view CutLike(std::string_view path, std::string_view prefix) {
 
 class DetailedWriter {
  public:
-  DetailedWriter(std::string_view title, const ProgramCost& cost, std::string_view prefix)
-      : title_(title), cost_(cost), program_(cost.program()), prefix_(prefix) {}
+  DetailedWriter(std::string_view title, const ProgramCost& cost, std::string_view prefix,
+                 const std::set<NodeId>& inside, const LayerPictures& links)
+      : title_(title),
+        cost_(cost),
+        program_(cost.program()),
+        prefix_(prefix),
+        inside_(inside),
+        links_(links) {}
 
-  StatusOr<std::string> Write() && {
+  std::string Write() && {
     std::vector<std::string> paths;  // in the order of their first nodes
     std::map<std::string, std::vector<NodeId>> frames;
-    for (const Node& node : program_.nodes()) {
-      if (!HasPrefix(node.spec.path, prefix_)) continue;
-      const std::string& path = FrameOf(node);
+    for (const NodeId id : inside_) {
+      const std::string& path = FrameOf(program_.nodes()[id]);
       if (frames[path].empty()) paths.push_back(path);
-      frames[path].push_back(node.id);
-    }
-    if (paths.empty()) {
-      return InvalidArgument("expected a path that nodes have, found '", prefix_, "'");
+      frames[path].push_back(id);
     }
     out_ = Preamble(title_, "bytes of all links together; Z_2^l: integers of l bits");
     WriteLegend();
@@ -298,6 +309,12 @@ class DetailedWriter {
   }
 
  private:
+  // Where a value comes from or goes to.
+  struct Elsewhere {
+    size_t index;
+    std::string layer;
+  };
+
   // The path of the node; what an owner puts in stands beside the first node that uses it.
   const std::string& FrameOf(const Node& node) const {
     if (!node.spec.inputs.empty()) return node.spec.path;
@@ -305,13 +322,17 @@ class DetailedWriter {
       const auto& inputs = other.spec.inputs;
       const bool uses = std::find_first_of(inputs.begin(), inputs.end(), node.outputs.begin(),
                                            node.outputs.end()) != inputs.end();
-      if (uses && HasPrefix(other.spec.path, prefix_)) return other.spec.path;
+      if (uses && inside_.contains(other.id)) return other.spec.path;
     }
     return node.spec.path;
   }
 
   void WriteLegend() {
     out_ += "  legend [shape=plain, label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"3\">";
+    if (!links_.empty()) {
+      out_ += StrCat("<TR><TD BORDER=\"0\" ALIGN=\"LEFT\" HREF=\"", kProgramPicture, ".svg\">",
+                     Underlined("the whole program", true), "</TD></TR>");
+    }
     for (const Kind kind :
          {Kind::kOwner, Kind::kLocal, Kind::kOffline, Kind::kTable, Kind::kOnline}) {
       out_ += StrCat("<TR><TD BGCOLOR=\"", StyleOf(kind).color, "\" ALIGN=\"LEFT\">",
@@ -323,7 +344,7 @@ class DetailedWriter {
   void WriteFrame(size_t index, const std::string& path, const std::vector<NodeId>& nodes) {
     std::string_view name = path;
     if (!prefix_.empty() && name.size() > prefix_.size()) name.remove_prefix(prefix_.size() + 1);
-    out_ += StrCat("  subgraph cluster", index, " { label=<<B>", Escape(name),
+    out_ += StrCat("  subgraph cluster", index, " { label=<<B>", EscapeLabel(name),
                    "</B>>; labeljust=l; fontsize=11; style=rounded; color=\"#909090\";"
                    " bgcolor=\"#F7F7F7\"\n");
     for (const NodeId node : nodes) WriteNode(program_.nodes()[node]);
@@ -333,13 +354,13 @@ class DetailedWriter {
   void WriteNode(const Node& node) {
     const GroupCost cost = cost_.OfNode(node.id);
     const Kind kind = KindOf(node, cost);
-    std::string label = StrCat("<B>", Escape(node.spec.protocol), "</B>");
+    std::string label = StrCat("<B>", EscapeLabel(node.spec.protocol), "</B>");
     if (node.spec.inputs.empty()) {
       const std::string_view path = node.spec.path;
-      label += StrCat("<BR/>", Escape(path.substr(path.rfind('.') + 1)));
+      label += StrCat("<BR/>", EscapeLabel(path.substr(path.rfind('.') + 1)));
     }
     for (const Table* table : node.tables) {
-      label += StrCat("<BR/>", Escape(LastComponents(table->name)), ": ", TableSize(*table));
+      label += StrCat("<BR/>", EscapeLabel(LastComponents(table->name)), ": ", TableSize(*table));
     }
     for (size_t i = 0; i < kPhases.size(); ++i) {
       if (cost.bytes[i] == 0) continue;
@@ -370,7 +391,7 @@ class DetailedWriter {
   void WriteInputs(const Node& node) {
     for (const WireId wire : node.spec.inputs) {
       const Node& producer = program_.nodes()[program_.producer(wire)];
-      const bool inside = HasPrefix(producer.spec.path, prefix_);
+      const bool inside = inside_.contains(producer.id);
       const std::string from =
           inside ? StrCat("node", producer.id) : Outside("from ", producer.spec.path);
       WriteEdge(from, StrCat("node", node.id), wire);
@@ -387,7 +408,7 @@ class DetailedWriter {
     for (const Node& node : program_.nodes()) {
       const auto& inputs = node.spec.inputs;
       if (std::find(inputs.begin(), inputs.end(), wire) == inputs.end()) continue;
-      if (HasPrefix(node.spec.path, prefix_)) continue;
+      if (inside_.contains(node.id)) continue;
       consumers.insert(std::string(CutLike(node.spec.path, prefix_)));
     }
     return consumers;
@@ -401,13 +422,16 @@ class DetailedWriter {
 
   std::string Outside(std::string_view direction, std::string_view path) {
     const std::string text = StrCat(direction, CutLike(path, prefix_));
-    return StrCat("outside", outside_.emplace(text, outside_.size()).first->second);
+    const Elsewhere elsewhere = {outside_.size(), std::string(LayerOfPath(path))};
+    return StrCat("outside", outside_.emplace(text, elsewhere).first->second.index);
   }
 
   void WriteOutside() {
-    for (const auto& [text, index] : outside_) {
-      out_ +=
-          StrCat("  outside", index, " [shape=box, style=dashed, label=<", Escape(text), ">]\n");
+    for (const auto& [text, elsewhere] : outside_) {
+      const bool is_link = links_.contains(elsewhere.layer);
+      out_ += StrCat("  outside", elsewhere.index, " [shape=box, style=dashed",
+                     LinkTo(links_, elsewhere.layer), ", label=<",
+                     Underlined(EscapeLabel(text), is_link), ">]\n");
     }
   }
 
@@ -415,19 +439,77 @@ class DetailedWriter {
   const ProgramCost& cost_;
   const Program& program_;
   std::string_view prefix_;
-  std::map<std::string, size_t> outside_;
+  const std::set<NodeId>& inside_;
+  const LayerPictures& links_;
+  std::map<std::string, Elsewhere> outside_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string CollapsedGraph(std::string_view title, const ProgramCost& cost) {
-  return CollapsedWriter(title, cost).Write();
+std::string EscapeLabel(std::string_view text) {
+  if (text.empty()) return "(no path)";
+  std::string escaped;
+  for (const char character : text) {
+    switch (character) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        // Control characters are not allowed in XML.
+        escaped += static_cast<unsigned char>(character) < 0x20 ? ' ' : character;
+    }
+  }
+  return escaped;
+}
+
+std::string CollapsedGraph(std::string_view title, const ProgramCost& cost,
+                           const LayerPictures& links) {
+  return CollapsedWriter(title, cost, links).Write();
 }
 
 StatusOr<std::string> DetailedGraph(std::string_view title, const ProgramCost& cost,
-                                    std::string_view prefix) {
-  return DetailedWriter(title, cost, prefix).Write();
+                                    std::string_view prefix, const LayerPictures& links) {
+  std::set<NodeId> inside;
+  for (const Node& node : cost.program().nodes()) {
+    if (HasPathPrefix(node.spec.path, prefix)) inside.insert(node.id);
+  }
+  if (inside.empty()) {
+    return InvalidArgument("expected a path that nodes have, found '", prefix, "'");
+  }
+  return DetailedWriter(title, cost, prefix, inside, links).Write();
+}
+
+DirectoryFiles ProgramGraphs(std::string_view title, const ProgramCost& cost) {
+  const std::vector<Layer> layers = LayersOf(cost);
+  LayerPictures links;
+  std::map<std::string, const Layer*> pictures;  // by name
+  for (const Layer& layer : layers) {
+    std::string name = PictureOfLayer(layer.first);
+    while (pictures.contains(name)) name += "-";
+    pictures[name] = &layer;
+    for (const std::string& each : layer.names) links[each] = name + ".svg";
+  }
+  DirectoryFiles graphs;
+  graphs[std::string(kProgramPicture)] = CollapsedGraph(title, cost, links);
+  for (const auto& [name, layer] : pictures) {
+    std::string layer_title = StrCat(title, ": ", layer->first);
+    if (layer->count > 1) {
+      layer_title += StrCat(", and alike to ", layer->last, " (", layer->count, " in all)");
+    }
+    graphs[name] =
+        DetailedWriter(layer_title, cost, layer->first, layer->first_nodes, links).Write();
+  }
+  return graphs;
 }
 
 }  // namespace lutra

@@ -231,6 +231,38 @@ class LookupProtocol final : public Protocol {
     return cost;
   }
 
+  std::vector<FigureLine> Figure(const Node& node) const override {
+    std::string rings;
+    for (const ValueType& input : node.input_types) {
+      rings += StrCat(rings.empty() ? "" : " * ", "Z_2^", input.ring.bits());
+    }
+    const bool direct = IsDirect(node);
+    const std::string dealt = direct ? "S2" : "a half of S";
+    std::vector<FigureLine> lines = {
+        {Phase::kDeal, Role::kDealer, StrCat("Delta <- ", rings)},
+        {Phase::kDeal, Role::kDealer, "S[r] = T(r + Delta) for every r"},
+        {Phase::kDeal, Role::kDealer, dealt, Role::kP1},
+        {Phase::kDeal, Role::kDealer, dealt, Role::kP2},
+        {Phase::kOnline, Role::kP1, "delta1 = i1 - Delta1"},
+        {Phase::kOnline, Role::kP2, "delta2 = i2 - Delta2"},
+        {Phase::kOnline, Role::kP1, "delta1", Role::kP2},
+        {Phase::kOnline, Role::kP2, "delta2", Role::kP1}};
+    if (direct) {
+      lines.push_back({Phase::kOnline, Role::kP1, "delta1", Role::kP0});
+      lines.push_back({Phase::kOnline, Role::kP2, "delta2", Role::kP0});
+      for (const Role party : kParties) {
+        const size_t c = FirstComponent(party), next = (c + 1) % 3;
+        const std::string text =
+            StrCat("y", c, " = S", c, "[delta], y", next, " = S", next, "[delta]");
+        lines.push_back({Phase::kOnline, party, text, {}, /*after=*/true});
+      }
+      return lines;
+    }
+    lines.push_back({Phase::kOnline, Role::kP1, "y1 = S1[delta]", {}, /*after=*/true});
+    lines.push_back({Phase::kOnline, Role::kP2, "y2 = S2[delta]", {}, /*after=*/true});
+    return lines;
+  }
+
   void Ideal(ClearView& view) const override {
     for (size_t i = 0; i < view.outputs.size(); ++i) {
       view.outputs[i] = Tensor(view.node.output_types[i].ring, view.node.output_types[i].shape);
