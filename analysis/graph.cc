@@ -16,21 +16,24 @@ namespace {
 
 // What a node does to the wire: what its colour says. From its cost and types alone, so that it
 // holds for protocols of any kind.
-enum class Kind { kOwner, kLocal, kOffline, kTable, kOnline };
+enum class Kind { kModelOwner, kDataOwner, kLocal, kPrepare, kTable, kOnline };
+constexpr std::array kKinds = {Kind::kModelOwner, Kind::kDataOwner, Kind::kLocal,
+                               Kind::kPrepare,    Kind::kTable,     Kind::kOnline};
 
 struct KindStyle {
-  std::string_view color;  // tints of colours that stay apart for colour-blind readers
+  std::string_view color;
   std::string_view shape;
   std::string_view meaning;
 };
 
 const KindStyle& StyleOf(Kind kind) {
-  static constexpr std::array<KindStyle, 5> kStyles = {{
-      {"#FBF3A8", "ellipse", "a value of an owner goes in or out"},
+  static constexpr std::array<KindStyle, kKinds.size()> kStyles = {{
+      {Tint(Role::kModelOwner), "ellipse", "a value of the model owner, once per model"},
+      {Tint(Role::kDataOwner), "ellipse", "a value of the data owner goes in or out"},
       {"#FFFFFF", "box", "local, no message"},
-      {"#C9E4F6", "box", "sends offline only"},
-      {"#FAD9A5", "box", "dealt by the dealer, opened online"},
-      {"#E6C4DC", "box", "sends online"},
+      {Tint(Phase::kPrepare), "box", "sends offline only, in prepare"},
+      {Tint(Phase::kDeal), "box", "dealt by the dealer, opened online"},
+      {Tint(Phase::kOnline), "box", "sends online"},
   }};
   return kStyles[static_cast<size_t>(kind)];
 }
@@ -40,10 +43,12 @@ Kind KindOf(const Node& node, const GroupCost& cost) {
   const bool reveals =
       std::any_of(node.output_types.begin(), node.output_types.end(),
                   [](const ValueType& type) { return type.sharing == Sharing::kRevealed; });
-  if (node.spec.inputs.empty() || reveals) return Kind::kOwner;
+  if (node.spec.inputs.empty() || reveals) {
+    return node.lifetime() == Lifetime::kModel ? Kind::kModelOwner : Kind::kDataOwner;
+  }
   if (bytes(Phase::kDeal) > 0) return Kind::kTable;
   if (bytes(Phase::kOnline) > 0) return Kind::kOnline;
-  return bytes(Phase::kPrepare) > 0 ? Kind::kOffline : Kind::kLocal;
+  return bytes(Phase::kPrepare) > 0 ? Kind::kPrepare : Kind::kLocal;
 }
 
 std::string Preamble(std::string_view title, std::string_view subtitle) {
@@ -228,8 +233,7 @@ class CollapsedWriter {
   // What owners put in for an inference, and what they get out of it.
   void WriteOwners() {
     for (const Node& node : program_.nodes()) {
-      if (KindOf(node, cost_.OfNode(node.id)) != Kind::kOwner) continue;
-      if (node.lifetime() == Lifetime::kModel) continue;
+      if (KindOf(node, cost_.OfNode(node.id)) != Kind::kDataOwner) continue;
       const bool goes_in = node.spec.inputs.empty();
       const Cost cost = node.protocol->ClosedForm(node);
       if (cost.links.empty()) continue;
@@ -237,7 +241,7 @@ class CollapsedWriter {
       const ValueType& type = goes_in ? node.output_types[0] : node.input_types[0];
       const std::string layer = StrCat("layer", layer_of_.at(node.id));
       const std::string self = StrCat("owner", node.id);
-      out_ += StrCat("  ", self, " [shape=ellipse, fillcolor=\"", StyleOf(Kind::kOwner).color,
+      out_ += StrCat("  ", self, " [shape=ellipse, fillcolor=\"", StyleOf(Kind::kDataOwner).color,
                      "\", label=\"", Name(owner), "\"]\n");
       out_ += StrCat("  ", goes_in ? self : layer, " -> ", goes_in ? layer : self, " [label=\" ",
                      type.ToString(), " \"]\n");
@@ -279,6 +283,10 @@ std::string_view CutLike(std::string_view path, std::string_view prefix) {
   return path.substr(0, end);
 }
 
+// Of a picture that would be taller than wide: nodes one below the other, and columns.
+constexpr int kColumnDepth = 24;
+constexpr int kMostColumns = 4;
+
 class DetailedWriter {
  public:
   DetailedWriter(std::string_view title, const ProgramCost& cost, std::string_view prefix,
@@ -291,29 +299,61 @@ class DetailedWriter {
         links_(links) {}
 
   std::string Write() && {
-    std::vector<std::string> paths;  // in the order of their first nodes
-    std::map<std::string, std::vector<NodeId>> frames;
-    for (const NodeId id : inside_) {
-      const std::string& path = FrameOf(program_.nodes()[id]);
-      if (frames[path].empty()) paths.push_back(path);
-      frames[path].push_back(id);
+    CollectFrames();
+    for (const Frame& frame : frames_) {
+      for (const NodeId node : frame.nodes) WriteInputs(program_.nodes()[node]);
     }
-    out_ = Preamble(title_, "bytes of all links together; Z_2^l: integers of l bits");
+    out_ = Preamble(title_, "on edges: what a value is, and the bytes of all links that it costs");
     WriteLegend();
-    for (size_t i = 0; i < paths.size(); ++i) WriteFrame(i, paths[i], frames[paths[i]]);
-    for (const std::string& path : paths) {
-      for (const NodeId node : frames[path]) WriteInputs(program_.nodes()[node]);
-    }
-    WriteOutside();
-    return std::move(out_) + "}\n";
+    for (size_t column = 0; column < columns_; ++column) WriteColumn(column);
+    return std::move(out_) + edges_ + "}\n";
   }
 
  private:
-  // Where a value comes from or goes to.
+  // Nodes of one path.
+  struct Frame {
+    std::string path;
+    std::vector<NodeId> nodes;
+    size_t column = 0;
+  };
+
+  // Where a value comes from or goes to that is not beside its node.
   struct Elsewhere {
     size_t index;
-    std::string layer;
+    std::string layer;  // whose picture has it
   };
+
+  // The frames in the order of their first nodes, in columns of about equal depth.
+  void CollectFrames() {
+    std::map<std::string, size_t> index;
+    std::map<NodeId, int> depths;
+    std::vector<int> depth_of_frame;
+    for (const NodeId id : inside_) {
+      const Node& node = program_.nodes()[id];
+      const auto [found, is_new] = index.emplace(FrameOf(node), frames_.size());
+      if (is_new) {
+        frames_.push_back({found->first, {}, 0});
+        depth_of_frame.push_back(0);
+      }
+      frames_[found->second].nodes.push_back(id);
+      frame_of_[id] = found->second;
+      int& depth = depths[id];
+      for (const WireId wire : node.spec.inputs) {
+        const auto producer = depths.find(program_.producer(wire));
+        if (producer != depths.end()) depth = std::max(depth, producer->second + 1);
+      }
+      depth_of_frame[found->second] = std::max(depth_of_frame[found->second], depth);
+    }
+    const int deepest = *std::max_element(depth_of_frame.begin(), depth_of_frame.end()) + 1;
+    columns_ = static_cast<size_t>(
+        std::clamp((deepest + kColumnDepth / 2) / kColumnDepth, 1, kMostColumns));
+    for (size_t i = 0; i < frames_.size(); ++i) {
+      const auto depth = static_cast<size_t>(depth_of_frame[i]);
+      frames_[i].column = depth * columns_ / static_cast<size_t>(deepest);
+    }
+  }
+
+  size_t ColumnOf(NodeId id) const { return frames_[frame_of_.at(id)].column; }
 
   // The path of the node; what an owner puts in stands beside the first node that uses it.
   const std::string& FrameOf(const Node& node) const {
@@ -333,22 +373,49 @@ class DetailedWriter {
       out_ += StrCat("<TR><TD BORDER=\"0\" ALIGN=\"LEFT\" HREF=\"", kProgramPicture, ".svg\">",
                      Underlined("the whole program", true), "</TD></TR>");
     }
-    for (const Kind kind :
-         {Kind::kOwner, Kind::kLocal, Kind::kOffline, Kind::kTable, Kind::kOnline}) {
+    for (const Kind kind : kKinds) {
       out_ += StrCat("<TR><TD BGCOLOR=\"", StyleOf(kind).color, "\" ALIGN=\"LEFT\">",
                      StyleOf(kind).meaning, "</TD></TR>");
+    }
+    for (const Sharing sharing : {Sharing::kAdditive, Sharing::kReplicated}) {
+      out_ += StrCat("<TR><TD BORDER=\"0\" ALIGN=\"LEFT\"><FONT COLOR=\"", Color(sharing),
+                     "\"><B>\u2014\u2014</B></FONT> ", Bracketed(sharing, "l"),
+                     " n\u00d7m: ", Name(sharing), " over Z_2^l, shape n\u00d7m</TD></TR>");
     }
     out_ += "</TABLE>>]\n";
   }
 
-  void WriteFrame(size_t index, const std::string& path, const std::vector<NodeId>& nodes) {
-    std::string_view name = path;
-    if (!prefix_.empty() && name.size() > prefix_.size()) name.remove_prefix(prefix_.size() + 1);
+  void WriteFrame(size_t index, const std::vector<NodeId>& nodes) {
+    const std::string name = FrameName(nodes.front());
     out_ += StrCat("  subgraph cluster", index, " { label=<<B>", EscapeLabel(name),
                    "</B>>; labeljust=l; fontsize=11; style=rounded; color=\"#909090\";"
                    " bgcolor=\"#F7F7F7\"\n");
     for (const NodeId node : nodes) WriteNode(program_.nodes()[node]);
     out_ += "  }\n";
+  }
+
+  // A column with what stands for the nodes elsewhere. An invisible node above each column keeps
+  // the columns in their order, from left to right.
+  void WriteColumn(size_t column) {
+    const bool is_one_of_many = columns_ > 1;
+    if (is_one_of_many) {
+      out_ += StrCat("  subgraph cluster_column", column,
+                     " { style=invis; peripheries=0; label=\"\"; margin=14\n    top", column,
+                     " [style=invis, shape=point, width=0.01]\n");
+    }
+    WriteElsewhere(column);
+    for (size_t i = 0; i < frames_.size(); ++i) {
+      if (frames_[i].column == column) WriteFrame(i, frames_[i].nodes);
+    }
+    if (!is_one_of_many) return;
+    out_ += "  }\n";
+    if (column > 0) {
+      out_ += StrCat("  top", column - 1, " -> top", column, " [style=invis, minlen=0]\n");
+    }
+    for (const auto& [name, its_column] : sources_) {
+      if (its_column != column) continue;
+      out_ += StrCat("  top", column, " -> ", name, " [style=invis]\n");
+    }
   }
 
   void WriteNode(const Node& node) {
@@ -362,14 +429,34 @@ class DetailedWriter {
     for (const Table* table : node.tables) {
       label += StrCat("<BR/>", EscapeLabel(LastComponents(table->name)), ": ", TableSize(*table));
     }
-    for (size_t i = 0; i < kPhases.size(); ++i) {
-      if (cost.bytes[i] == 0) continue;
-      label += StrCat("<BR/>", Name(kPhases[i]), " ", HumanBytes(cost.bytes[i]));
+    if (!IsUsed(node)) {  // no edge could say it
+      const std::string bytes = BytesOf(cost);
+      if (!bytes.empty()) label += StrCat("<BR/>", bytes);
     }
-    if (!cost.online_levels.empty()) label += StrCat(", round ", *cost.online_levels.begin() + 1);
+    if (!cost.online_levels.empty()) {
+      label += StrCat("<BR/>round ", *cost.online_levels.begin() + 1);
+    }
     out_ += StrCat("    node", node.id, " [shape=", StyleOf(kind).shape, ", fillcolor=\"",
                    StyleOf(kind).color, "\"", kind == Kind::kTable ? ", peripheries=2" : "",
                    ", label=<", label, ">]\n");
+  }
+
+  // "deal 240 B, online 12 B"; empty where nothing is sent.
+  static std::string BytesOf(const GroupCost& cost) {
+    std::string text;
+    for (size_t i = 0; i < kPhases.size(); ++i) {
+      if (cost.bytes[i] == 0) continue;
+      text += StrCat(text.empty() ? "" : ", ", Name(kPhases[i]), " ", HumanBytes(cost.bytes[i]));
+    }
+    return text;
+  }
+
+  bool IsUsed(const Node& node) const {
+    return std::any_of(program_.nodes().begin(), program_.nodes().end(), [&](const Node& other) {
+      const auto& inputs = other.spec.inputs;
+      return std::find_first_of(inputs.begin(), inputs.end(), node.outputs.begin(),
+                                node.outputs.end()) != inputs.end();
+    });
   }
 
   // "attention.query" of "layers.0.attention.query".
@@ -389,16 +476,26 @@ class DetailedWriter {
   }
 
   void WriteInputs(const Node& node) {
+    const std::string self = StrCat("node", node.id);
+    const size_t column = ColumnOf(node.id);
+    bool has_edge = false;  // from the same column
     for (const WireId wire : node.spec.inputs) {
       const Node& producer = program_.nodes()[program_.producer(wire)];
-      const bool inside = inside_.contains(producer.id);
-      const std::string from =
-          inside ? StrCat("node", producer.id) : Outside("from ", producer.spec.path);
-      WriteEdge(from, StrCat("node", node.id), wire);
+      const std::string_view path = producer.spec.path;
+      if (!inside_.contains(producer.id)) {
+        WriteEdge(Stub(column, "from ", CutLike(path, prefix_), LayerOfPath(path)), self, wire);
+      } else if (const size_t from = ColumnOf(producer.id); from != column) {
+        WriteEdge(StrCat("node", producer.id), Stub(from, "to ", FrameName(node.id), ""), wire);
+        WriteEdge(Stub(column, "from ", FrameName(producer.id), ""), self, wire);
+      } else {
+        WriteEdge(StrCat("node", producer.id), self, wire);
+      }
+      has_edge = true;
     }
+    if (!has_edge) sources_.emplace(self, column);
     for (const WireId wire : node.outputs) {
       for (const std::string& consumer : ConsumersOutside(wire)) {
-        WriteEdge(StrCat("node", node.id), Outside("to ", consumer), wire);
+        WriteEdge(self, Stub(column, "to ", consumer, LayerOfPath(consumer)), wire);
       }
     }
   }
@@ -414,24 +511,61 @@ class DetailedWriter {
     return consumers;
   }
 
+  // A value; the first of the edges from a node has what the node costs.
   void WriteEdge(const std::string& from, const std::string& to, WireId wire) {
     const ValueType& type = program_.type(wire);
-    out_ += StrCat("  ", from, " -> ", to, " [label=\" ", type.ToString(), " \"",
-                   type.sharing == Sharing::kReplicated ? ", penwidth=1.8" : "", "]\n");
+    const NodeId producer = program_.producer(wire);
+    std::string label = StrCat(" ", CompactType(type), " ");
+    if (inside_.contains(producer) && priced_.insert(producer).second) {
+      const std::string bytes = BytesOf(cost_.OfNode(producer));
+      if (!bytes.empty()) label += StrCat("<BR ALIGN=\"LEFT\"/> <B>", bytes, "</B> ");
+    }
+    edges_ +=
+        StrCat("  ", from, " -> ", to, " [label=<", label, "<BR ALIGN=\"LEFT\"/>>, tooltip=\"",
+               type.ToString(), "\", color=\"", Color(type.sharing), "\"",
+               type.sharing == Sharing::kReplicated ? ", penwidth=1.8" : "", "]\n");
   }
 
-  std::string Outside(std::string_view direction, std::string_view path) {
-    const std::string text = StrCat(direction, CutLike(path, prefix_));
-    const Elsewhere elsewhere = {outside_.size(), std::string(LayerOfPath(path))};
-    return StrCat("outside", outside_.emplace(text, elsewhere).first->second.index);
+  static std::string Bracketed(Sharing sharing, std::string_view bits) {
+    if (sharing == Sharing::kReplicated) return StrCat("\u27e8", bits, "\u27e9");
+    return StrCat("[", bits, "]");
   }
 
-  void WriteOutside() {
-    for (const auto& [text, elsewhere] : outside_) {
-      const bool is_link = links_.contains(elsewhere.layer);
+  // "[16] 2x3" of an additive value, with angle brackets of a replicated one.
+  static std::string CompactType(const ValueType& type) {
+    std::string sizes;
+    for (const int64_t size : type.shape.sizes()) {
+      sizes += StrCat(sizes.empty() ? "" : "\u00d7", size);
+    }
+    if (sizes.empty()) sizes = "1";
+    return StrCat(Bracketed(type.sharing, StrCat(type.ring.bits())), " ", sizes);
+  }
+
+  // The frame of a node, as this picture names it.
+  std::string FrameName(NodeId id) const {
+    std::string_view name = frames_[frame_of_.at(id)].path;
+    if (!prefix_.empty() && name.size() > prefix_.size()) name.remove_prefix(prefix_.size() + 1);
+    return std::string(name);
+  }
+
+  // What stands in a column for nodes elsewhere.
+  std::string Stub(size_t column, std::string_view direction, std::string_view path,
+                   std::string_view layer) {
+    const Elsewhere elsewhere = {stubs_.size(), std::string(layer)};
+    const auto [stub, is_new] =
+        stubs_.emplace(std::pair(column, StrCat(direction, path)), elsewhere);
+    const std::string name = StrCat("outside", stub->second.index);
+    if (is_new && direction == "from ") sources_.emplace(name, column);
+    return name;
+  }
+
+  void WriteElsewhere(size_t column) {
+    for (const auto& [where, elsewhere] : stubs_) {
+      if (where.first != column) continue;
+      const bool is_link = !elsewhere.layer.empty() && links_.contains(elsewhere.layer);
       out_ += StrCat("  outside", elsewhere.index, " [shape=box, style=dashed",
-                     LinkTo(links_, elsewhere.layer), ", label=<",
-                     Underlined(EscapeLabel(text), is_link), ">]\n");
+                     is_link ? LinkTo(links_, elsewhere.layer) : "", ", label=<",
+                     Underlined(EscapeLabel(where.second), is_link), ">]\n");
     }
   }
 
@@ -441,8 +575,14 @@ class DetailedWriter {
   std::string_view prefix_;
   const std::set<NodeId>& inside_;
   const LayerPictures& links_;
-  std::map<std::string, Elsewhere> outside_;
+  std::vector<Frame> frames_;
+  std::map<NodeId, size_t> frame_of_;
+  size_t columns_ = 1;
+  std::map<std::pair<size_t, std::string>, Elsewhere> stubs_;  // by column and text
+  std::map<std::string, size_t> sources_;                      // without an edge to them, by column
+  std::set<NodeId> priced_;
   std::string out_;
+  std::string edges_;
 };
 
 }  // namespace

@@ -20,7 +20,7 @@ constexpr double kSmallSize = 9;
 constexpr double kLine = 13;         // from a line of a box to the next
 constexpr double kColumnGap = 16;    // least room between the boxes of two roles
 constexpr double kLabelMargin = 16;  // of a label, from the ends of its arrow
-constexpr double kArrow = 25;        // height of an arrow with its label
+constexpr double kArrow = 23;        // height of an arrow with its label
 constexpr double kSecondLabel = 12;  // more of one with a label below it
 constexpr size_t kMostFormulaNodes = 20;
 constexpr size_t kMarginCharacters = 24;
@@ -414,7 +414,7 @@ class TraceDrawer {
       for (const NodeId id : message.nodes) protocols.insert(NodeOf(id).spec.protocol);
       contents = EscapeLabel(CommaSeparated(protocols));
     }
-    text.content = contents + ": ";
+    text.content = contents + ":\u00a0";
     if (message.nodes != of_row) {
       const std::vector<std::string> below = Wrap(NamesOf(message.nodes), 2 * kMarginCharacters, 1);
       if (!below.empty()) text.below = below[0];
@@ -530,6 +530,7 @@ class TraceDrawer {
         [](const TraceRow& row) { return row.phase == Phase::kOnline && !row.messages.empty(); });
     subtitle +=
         StrCat(subtitle.empty() ? "" : ", ", rounds, rounds == 1 ? " round" : " rounds", " online");
+    if (!options_.note.empty()) subtitle = StrCat(EscapeLabel(options_.note), ": ", subtitle);
     const double width =
         std::max(TextWidth(EscapeLabel(title_), 14, true), TextWidth(subtitle, kFontSize));
     width_ = std::max(width_, width + 20);
@@ -591,14 +592,14 @@ class TraceDrawer {
 
   void DrawBox(Role role, const TextBox& box, double top) {
     std::string html = StrCat(
-        "<TABLE BORDER=\"1\" CELLBORDER=\"0\" CELLPADDING=\"0\" "
-        "CELLSPACING=\"1\" COLOR=\"",
-        Color(role), "\" BGCOLOR=\"", Tint(role), "\">");
+        "<TABLE BORDER=\"1\" CELLBORDER=\"0\" CELLPADDING=\"3\" "
+        "CELLSPACING=\"0\" COLOR=\"",
+        Color(role), "\" BGCOLOR=\"", Tint(role), "\"><TR><TD ALIGN=\"TEXT\" BALIGN=\"LEFT\">");
     for (size_t i = 0; i < box.lines.size(); ++i) {
       const bool bold = box.headings[i];
-      html += StrCat("<TR><TD ALIGN=\"LEFT\"> ", bold ? "<B>" : "", box.lines[i],
-                     bold ? "</B>" : "", " </TD></TR>");
+      html += StrCat(bold ? "<B>" : "", box.lines[i], bold ? "</B>" : "", "<BR/>");
     }
+    html += "</TD></TR>";
     canvas_.Label(columns_[ColumnOf(role)], top + box.height / 2, html + "</TABLE>");
   }
 

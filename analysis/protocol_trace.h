@@ -68,6 +68,7 @@ struct TracePictureOptions {
   // Lines of the protocols' figures, or names of operations; by default as there is room.
   enum class Detail { kAutomatic, kFormulas, kNames };
   Detail detail = Detail::kAutomatic;
+  std::string note;     // before the sums below the title
   int first_round = 1;  // the number of level 0; a part may be numbered for itself
 };
 

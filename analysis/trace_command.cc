@@ -24,7 +24,8 @@ std::string ProtocolsHelp() {
   std::string text = "Protocols and their sizes, with what they are by default:\n";
   for (const std::string_view name : ProtocolProgramNames()) {
     std::string sizes;
-    for (const ProtocolSize& size : *ProtocolSizes(name)) {
+    const auto taken = ProtocolSizes(name);
+    for (const ProtocolSize& size : taken.ok() ? *taken : std::span<const ProtocolSize>()) {
       sizes += StrCat(sizes.empty() ? ":" : ",", size.name, "=", size.value);
     }
     text += StrCat("  ", name, sizes, "\n");
@@ -64,6 +65,7 @@ struct Traced {
   std::unique_ptr<Program> program;
   std::string prefix;
   bool numbered_alone = false;  // its rounds, from 1
+  std::string note;             // its sizes
 };
 
 // The sizes of "name:size=value,...".
@@ -83,6 +85,18 @@ StatusOr<std::map<std::string, int64_t, std::less<>>> SizesOf(std::string_view t
     text.remove_prefix(comma == text.npos ? text.size() : comma + 1);
   }
   return sizes;
+}
+
+// "rows 4, width 8", with what was not given.
+std::string SizesText(const std::string& protocol, const ProtocolParameters& parameters) {
+  const auto sizes = ProtocolSizes(protocol);
+  std::vector<std::string> texts;
+  for (const ProtocolSize& size : sizes.ok() ? *sizes : std::span<const ProtocolSize>()) {
+    const auto given = parameters.sizes.find(size.name);
+    const int64_t value = given == parameters.sizes.end() ? size.value : given->second;
+    texts.push_back(StrCat(size.name, " ", value));
+  }
+  return CommaSeparated(texts);
 }
 
 StatusOr<Traced> TracedProtocol(const Registry& registry, const std::string& argument,
@@ -107,8 +121,12 @@ StatusOr<Traced> TracedProtocol(const Registry& registry, const std::string& arg
   if (sharing == "replicated") parameters.sharing = Sharing::kReplicated;
   LUTRA_ASSIGN_OR_RETURN(BuiltProgram built, BuildProtocolProgram(registry, name, parameters,
                                                                   /*table_contents=*/false));
-  Traced traced{name, argument, std::make_unique<Program>(std::move(built.program)),
-                std::string(kProtocolScope), true};
+  Traced traced{name,
+                name,
+                std::make_unique<Program>(std::move(built.program)),
+                std::string(kProtocolScope),
+                true,
+                SizesText(name, parameters)};
   return traced;
 }
 
@@ -125,8 +143,12 @@ StatusOr<Traced> TracedModel(const Registry& registry, const std::string& model,
   if (arguments.Has("sharing")) return InvalidArgument("--sharing: expected of a protocol only");
   LUTRA_ASSIGN_OR_RETURN(NamedProgram named, ProgramOfModel(registry, model, options));
   const std::string path = arguments.Text("path", "");
-  Traced traced{FileName(model, path), path.empty() ? model : StrCat(model, ": ", path),
-                std::move(named.program), path, false};
+  Traced traced{FileName(model, path),
+                path.empty() ? model : StrCat(model, ": ", path),
+                std::move(named.program),
+                path,
+                false,
+                ""};
   return traced;
 }
 
@@ -186,6 +208,7 @@ StatusOr<std::string> RunTrace(std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Traced traced, TracedOf(registry, parsed));
   TracePictureOptions options;
   if (traced.numbered_alone) options.first_round = 1 - FirstLevel(*traced.program, traced.prefix);
+  options.note = traced.note;
   if (parsed.Has("names")) options.detail = TracePictureOptions::Detail::kNames;
   LUTRA_ASSIGN_OR_RETURN(const TraceSelection selection,
                          SelectionOf(parsed, traced, options.first_round));

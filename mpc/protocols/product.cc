@@ -118,10 +118,14 @@ class ProductProtocol : public Protocol {
                {Phase::kOnline, Role::kP1, "z1 = z1 + x2.y1 + x1.y2"},
                {Phase::kOnline, Role::kP2, "z2 = z2 + x2.(y2 + y0) + x0.y2"}};
     }
+    const int64_t elements = node.output_types[0].shape.elements();
     for (const Role party : {Role::kP1, Role::kP2}) {
+      if (HalfOf(party, elements).size() == 0) continue;
       const std::string own = party == Role::kP1 ? "z1" : "z2";
-      lines.push_back({phase, Role::kP0, "a half of z0", party});
-      lines.push_back({phase, party, StrCat(own, " = ", own, " + half"), {}, /*after=*/true});
+      const std::string half = elements == 1 ? "z0" : "a half of z0";
+      lines.push_back({phase, Role::kP0, half, party});
+      lines.push_back(
+          {phase, party, StrCat(own, " = ", own, " + ", half), std::nullopt, /*after=*/true});
     }
     return lines;
   }

@@ -49,8 +49,8 @@ class ReshareProtocol final : public Protocol {
             {Phase::kOnline, Role::kP2, "w2 = v2 - x0"},
             {Phase::kOnline, Role::kP1, "w1", Role::kP2},
             {Phase::kOnline, Role::kP2, "w2", Role::kP1},
-            {Phase::kOnline, Role::kP1, "x2 = w1 + w2", {}, /*after=*/true},
-            {Phase::kOnline, Role::kP2, "x2 = w1 + w2", {}, /*after=*/true}};
+            {Phase::kOnline, Role::kP1, "x2 = w1 + w2", std::nullopt, /*after=*/true},
+            {Phase::kOnline, Role::kP2, "x2 = w1 + w2", std::nullopt, /*after=*/true}};
   }
 
   void Ideal(ClearView& view) const override { view.outputs[0] = view.inputs[0]->Clone(); }
