@@ -17,13 +17,13 @@ namespace lutra {
 namespace {
 
 CommandLine Overview() {
-  CommandLine command_line(
-      "lutra-analyze",
-      "Analyses programs and runs.\n\nCommands:\n"
-      "  cost MODEL[,MODEL...]  what a model costs, without running it\n"
-      "  graph MODEL            pictures of its program\n"
-      "  trace PROTOCOL|MODEL   who sends what to whom: a protocol's figure\n\n"
-      "lutra-analyze COMMAND --help says more.");
+  CommandLine command_line("lutra-analyze",
+                           "Analyses programs and runs.\n\nCommands:\n"
+                           "  cost MODEL[,MODEL...]  what a model costs, without running it\n"
+                           "  graph MODEL            pictures of its program\n"
+                           "  trace PROTOCOL|MODEL   who sends what to whom: a protocol's figure\n"
+                           "  compare RUN RUN...     run directories side by side\n\n"
+                           "lutra-analyze COMMAND --help says more.");
   command_line.SetPositionals("COMMAND", 1, 1)
       .AddExample("lutra-analyze cost bert-base,bert-large:sequence=512")
       .AddExample("lutra-analyze graph models/pretrained/sms-spam-tiny.safetensors");
@@ -120,14 +120,16 @@ std::vector<std::string> SplitModels(std::string_view text) {
 }
 
 StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
-  static constexpr std::array<std::string_view, 3> kCommands = {"cost", "graph", "trace"};
+  static constexpr std::array<std::string_view, 4> kCommands = {"cost", "graph", "trace",
+                                                                "compare"};
   if (!arguments.empty() && arguments[0] == "cost") return RunCost(arguments.subspan(1));
   if (!arguments.empty() && arguments[0] == "graph") return RunGraph(arguments.subspan(1));
   if (!arguments.empty() && arguments[0] == "trace") return RunTrace(arguments.subspan(1));
+  if (!arguments.empty() && arguments[0] == "compare") return RunCompare(arguments.subspan(1));
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   const std::string& command = parsed.positionals()[0];
-  return InvalidArgument("expected the command cost, graph or trace, found '",
+  return InvalidArgument("expected the command cost, graph, trace or compare, found '",
                          command.substr(0, 60), "'", DidYouMean(command, kCommands));
 }
 

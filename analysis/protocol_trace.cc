@@ -180,4 +180,17 @@ StatusOr<ProtocolTrace> TraceOfProgram(const ProgramCost& cost, const TraceSelec
   return TraceCollector(cost, selection).Collect();
 }
 
+std::map<Ledger::Work, double> SecondsPerSession(const Trace& trace) {
+  std::map<Ledger::Work, double> seconds;
+  const double sessions = std::max(1, trace.sessions());
+  for (const auto& [track, events] : trace.tracks) {
+    const double share = track.phase == Phase::kModel ? 1 : 1 / sessions;
+    for (const TraceEvent& event : events) {
+      if (event.kind != TraceEvent::Kind::kWork) continue;
+      seconds[{event.node, track.phase, track.role}] += share * event.span.seconds();
+    }
+  }
+  return seconds;
+}
+
 }  // namespace lutra
