@@ -79,7 +79,11 @@ StatusOr<ReportFiles> WriteReport(const Report& report) {
   for (const ReportSection& section : report.sections) {
     for (const ReportItem& item : section.items) {
       if (const auto* drawing = std::get_if<ReportDrawing>(&item)) {
-        written.figures[drawing->name + ".svg"] = drawing->svg;
+        written.files[drawing->name + ".svg"] = drawing->svg;
+        if (!drawing->pdf.empty()) written.figures[drawing->name + ".pdf"] = drawing->pdf;
+      }
+      if (const auto* image = std::get_if<ReportImage>(&item)) {
+        written.figures[image->name + ".svg"] = image->svg;
       }
       const auto* figure = std::get_if<ReportFigure>(&item);
       if (figure == nullptr) continue;

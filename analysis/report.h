@@ -61,8 +61,18 @@ struct ReportFigure {
 inline constexpr double kWide = 680;
 inline constexpr double kNarrow = 340;
 
-// A picture that somebody else drew, as SVG.
+// A picture that Graphviz drew.
 struct ReportDrawing {
+  std::string name;
+  std::string title;  // where it is folded
+  std::string caption;
+  std::string svg;
+  std::string pdf;
+  bool folded = false;  // shown when it is asked for
+};
+
+// A picture of unknown making, as SVG: shown as an image, in which nothing runs.
+struct ReportImage {
   std::string name;
   std::string caption;
   std::string svg;
@@ -72,7 +82,7 @@ struct ReportDrawing {
 struct ReportIcicle {};
 
 using ReportItem =
-    std::variant<std::string, ReportTable, ReportFigure, ReportDrawing, ReportIcicle>;
+    std::variant<std::string, ReportTable, ReportFigure, ReportDrawing, ReportImage, ReportIcicle>;
 
 struct ReportSection {
   std::string id;
@@ -106,7 +116,8 @@ std::string ReportMarkdown(const Report& report);
 // Tables for a document that uses booktabs.
 std::string ReportLatex(const Report& report);
 
-// report.html, report.md, tables.tex, and figures/NAME.svg and .pdf.
+// report.html, report.md, tables.tex and the drawings as SVG, which are linked among themselves;
+// figures/NAME.svg and .pdf of the figures, and the drawings as PDF.
 struct ReportFiles {
   std::map<std::string, std::string> files;
   std::map<std::string, std::string> figures;

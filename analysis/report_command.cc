@@ -10,6 +10,8 @@
 #include "analysis/networks.h"
 #include "analysis/replay.h"
 #include "analysis/report.h"
+#include "analysis/report_experiment.h"
+#include "analysis/report_pictures.h"
 #include "analysis/report_run.h"
 #include "analysis/run_directory.h"
 #include "analysis/run_facts.h"
@@ -29,8 +31,9 @@ constexpr std::string_view kFigures = "figures";
 CommandLine ReportCommandLine() {
   CommandLine command_line(
       "lutra-analyze report",
-      "Turns a run directory into report.html (one file that needs no network), report.md,\n"
-      "tables.tex (for LaTeX with booktabs) and figures/ (SVG and PDF).");
+      "Turns a run directory, or the results of an experiment, into report.html (one file that\n"
+      "needs no network), report.md, tables.tex (for LaTeX with booktabs), figures/ (SVG and\n"
+      "PDF) and pictures of the program.");
   command_line.SetPositionals("RUN", 1, 1)
       .AddFlag("out", "DIR",
                "where to: a new directory, a run directory, or one with a report only; "
@@ -61,18 +64,22 @@ StatusOr<Report> ReportOfRun(const fs::path& directory, std::vector<Network> net
   LUTRA_ASSIGN_OR_RETURN(const RunTables tables, ReadRunTables(directory, *files.program));
   LUTRA_ASSIGN_OR_RETURN(const std::vector<NetworkReplay> replays,
                          Replays(files.trace, std::move(networks)));
-  return RunReport({facts, *files.program, tables, replays});
+  LUTRA_ASSIGN_OR_RETURN(std::vector<ReportDrawing> drawings,
+                         ProgramDrawings(facts.model, ProgramCost(*files.program), files.trace));
+  return RunReport({facts, *files.program, tables, replays, std::move(drawings)});
 }
 
 // Whether a directory has nothing in it but what reports are made of.
 Status HoldsReport(const fs::path& directory) {
-  static constexpr std::array<std::string_view, 4> kNames = {"report.html", "report.md",
-                                                             "tables.tex", kFigures};
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "report.html", "report.md", "tables.tex", "program.svg", "trace.svg", kFigures};
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
+    const bool is_drawing =
+        (name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg");
+    if (!is_drawing && std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
       return InvalidArgument("--out: '", directory.string(),
                              "' exists and has more in it than a report: ", name);
     }
@@ -86,8 +93,10 @@ bool IsFigure(const std::string& name) { return name.ends_with(".svg") || name.e
 // Figures first, then what shows them: each file, and the figures together, whole or not at all.
 Status WriteFiles(const fs::path& directory, const ReportFiles& report) {
   const auto may_replace = [](const fs::path&) { return absl::OkStatus(); };
-  LUTRA_RETURN_IF_ERROR(
-      WriteOutputDirectory(directory / kFigures, report.figures, may_replace, IsFigure));
+  if (!report.figures.empty()) {
+    LUTRA_RETURN_IF_ERROR(
+        WriteOutputDirectory(directory / kFigures, report.figures, may_replace, IsFigure));
+  }
   for (const auto& [name, contents] : report.files) {
     LUTRA_RETURN_IF_ERROR(WriteFile(directory / name, contents));
   }
@@ -110,9 +119,14 @@ StatusOr<std::string> RunReportCommand(std::span<const std::string> arguments) {
   if (parsed.Has("network")) {
     LUTRA_ASSIGN_OR_RETURN(networks, NamedNetworks(parsed.Text("network", "")));
   }
-  LUTRA_ASSIGN_OR_RETURN(const Report report, ReportOfRun(run, std::move(networks)));
-  LUTRA_ASSIGN_OR_RETURN(const ReportFiles files, WriteReport(report));
+  const bool is_experiment = IsExperimentDirectory(run);
+  LUTRA_ASSIGN_OR_RETURN(const Report report, is_experiment
+                                                  ? ExperimentReport(run)
+                                                  : ReportOfRun(run, std::move(networks)));
+  LUTRA_ASSIGN_OR_RETURN(ReportFiles files, WriteReport(report));
   const fs::path place = parsed.Text("out", run.string());
+  // An experiment has its figures already.
+  if (is_experiment && !parsed.Has("out")) files.figures.clear();
   if (parsed.Has("out") && !ReadRunJson(place).ok()) {
     LUTRA_RETURN_IF_ERROR(WriteNew(place, files));
   } else {
@@ -122,6 +136,7 @@ StatusOr<std::string> RunReportCommand(std::span<const std::string> arguments) {
   for (const auto& [name, contents] : files.files) {
     written += StrCat((place / name).string(), "\n");
   }
+  if (files.figures.empty()) return written;
   return StrCat(written, (place / kFigures).string(), "/: ", files.figures.size(), " figures\n");
 }
 

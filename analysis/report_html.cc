@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "absl/strings/escaping.h"
 #include "analysis/cost_table.h"
 #include "analysis/palette.h"
 #include "analysis/report.h"
@@ -149,7 +150,14 @@ class TableWriter {
 
 class PageWriter {
  public:
-  explicit PageWriter(const Report& report) : report_(report) {}
+  explicit PageWriter(const Report& report) : report_(report) {
+    for (const ReportSection& section : report.sections) {
+      for (const ReportItem& item : section.items) {
+        if (const auto* drawing = std::get_if<ReportDrawing>(&item))
+          drawings_.insert(drawing->name);
+      }
+    }
+  }
 
   std::string Write() && {
     WriteHead();
@@ -227,12 +235,48 @@ class PageWriter {
                      "</div><div class=\"narrow\">", figure->narrow.Svg(), "</div><figcaption>",
                      EscapeXml(figure->caption), "</figcaption></figure>\n");
     } else if (const auto* drawing = std::get_if<ReportDrawing>(&item)) {
-      out_ += StrCat("<figure><div class=\"drawing\" tabindex=\"0\">", drawing->svg,
-                     "</div><figcaption>", EscapeXml(drawing->caption), "</figcaption></figure>\n");
+      WriteDrawing(*drawing);
+    } else if (const auto* image = std::get_if<ReportImage>(&item)) {
+      std::string encoded;
+      absl::Base64Escape(ToAbsl(image->svg), &encoded);
+      out_ += StrCat("<figure class=\"image\"><img alt=\"", EscapeXml(image->caption),
+                     "\" src=\"data:image/svg+xml;base64,", encoded, "\"><figcaption>",
+                     EscapeXml(image->caption), "</figcaption></figure>\n");
     } else {
       out_ +=
           "<div id=\"icicle\"><p class=\"note\">This picture needs the page's script.</p></div>\n";
     }
+  }
+
+  void WriteDrawing(const ReportDrawing& drawing) {
+    if (drawing.folded) {
+      out_ += StrCat("<details id=\"picture-", drawing.name, "\"><summary>",
+                     EscapeXml(drawing.title), "</summary>");
+    }
+    out_ += StrCat("<figure", drawing.folded ? "" : StrCat(" id=\"picture-", drawing.name, "\""),
+                   "><div class=\"drawing\" tabindex=\"0\">", Inlined(drawing.svg),
+                   "</div><figcaption>", EscapeXml(drawing.caption), "</figcaption></figure>");
+    out_ += drawing.folded ? "</details>\n" : "\n";
+  }
+
+  // Without what only a file has; links to other pictures lead to their places in the page. Names
+  // of elements would be there several times, and are left out.
+  std::string Inlined(std::string_view svg) const {
+    std::string text(svg.substr(std::min(svg.find("<svg"), svg.size())));
+    for (size_t at = text.find(" id=\""); at != text.npos; at = text.find(" id=\"", at)) {
+      text.erase(at, text.find('"', at + 5) + 1 - at);
+    }
+    static constexpr std::string_view kLink = "xlink:href=\"";
+    for (size_t at = text.find(kLink); at != text.npos; at = text.find(kLink, at)) {
+      at += kLink.size();
+      const size_t end = text.find('"', at);
+      const std::string target = text.substr(at, end - at);
+      const size_t dot = target.rfind(".svg");
+      if (dot != target.npos && drawings_.contains(target.substr(0, dot))) {
+        text.replace(at, end - at, StrCat("#picture-", target.substr(0, dot)));
+      }
+    }
+    return text;
   }
 
   void WriteSources() {
@@ -275,6 +319,7 @@ class PageWriter {
   }
 
   const Report& report_;
+  std::set<std::string> drawings_;
   std::string out_;
 };
 

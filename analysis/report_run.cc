@@ -151,6 +151,7 @@ class RunReporter {
         program_(run.program),
         tables_(run.tables),
         replays_(run.replays),
+        drawings_(run.drawings),
         sessions_(static_cast<int64_t>(run.facts.sessions.size())),
         cost_(run.program),
         sums_(run.program, run.tables, sessions_) {}
@@ -169,6 +170,7 @@ class RunReporter {
     AddTape();
     AddProfile();
     AddSecurity();
+    AddDrawings();
     AddOutputs();
     return std::move(report_);
   }
@@ -1049,8 +1051,17 @@ class RunReporter {
     }
   }
 
-  // ------------------------------------------------------------------------------------
-  // predictions
+  // ---------------------------------------------------------------------------------------
+  // drawings
+
+  void AddDrawings() {
+    if (drawings_.empty()) return;
+    ReportSection& section = NewSection("program", "The program in pictures", "Pictures");
+    section.items.emplace_back("A layer with a link opens the picture of its nodes.");
+    for (const ReportDrawing& drawing : drawings_) section.items.emplace_back(drawing);
+  }
+
+  // ---------------------------------------------------------------------------------- predictions
 
   void AddOutputs() {
     if (facts_.outputs.empty()) return;
@@ -1112,6 +1123,7 @@ class RunReporter {
   const Program& program_;
   const RunTables& tables_;
   const std::vector<NetworkReplay>& replays_;
+  const std::vector<ReportDrawing>& drawings_;
   int64_t sessions_;
   ProgramCost cost_;
   NodeSums sums_;

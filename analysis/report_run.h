@@ -24,6 +24,7 @@ struct RunToReport {
   const Program& program;
   const RunTables& tables;
   const std::vector<NetworkReplay>& replays;
+  std::vector<ReportDrawing> drawings = {};
 };
 
 // The first section is the first screen's. Long programs are added up: what is drawn and listed

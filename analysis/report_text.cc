@@ -61,7 +61,12 @@ std::string MarkdownItem(const ReportItem& item) {
     return StrCat("![", EscapeMarkdown(figure->caption), "](figures/", figure->name, ".svg)\n\n");
   }
   if (const auto* drawing = std::get_if<ReportDrawing>(&item)) {
-    return StrCat("![", EscapeMarkdown(drawing->caption), "](figures/", drawing->name, ".svg)\n\n");
+    return StrCat(drawing->folded ? "[" : "![",
+                  EscapeMarkdown(drawing->folded ? drawing->title : drawing->caption), "](",
+                  drawing->name, ".svg)\n\n");
+  }
+  if (const auto* image = std::get_if<ReportImage>(&item)) {
+    return StrCat("![", EscapeMarkdown(image->caption), "](figures/", image->name, ".svg)\n\n");
   }
   return "(This picture is in report.html.)\n\n";
 }

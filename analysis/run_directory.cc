@@ -125,8 +125,9 @@ bool IsOwnFile(const std::string& name) {
       kRunJson,      "ledger.csv", "levels.csv", "work.csv",    "profile.csv",
       "run.program", "run.trace",  "trace.json", "program.svg", "report.html",
       "report.md",   "trace.svg",  "tables.tex", "figures"};
-  const bool is_layer = name.starts_with("layer-") && name.ends_with(".svg");
-  return is_layer || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+  const bool is_picture =
+      (name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg");
+  return is_picture || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 Status MayReplaceRun(const fs::path& directory) {

@@ -12,6 +12,15 @@
 
   // ---------------------------------------------------------------------------------------- tables
 
+  const SCALES = {'': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18};
+
+  // "1,234", "1.23 MB"; null where there is nothing, undefined where there is something else.
+  const humanNumber = (text) => {
+    if (['', '-', '–'].includes(text)) return null;
+    const match = /^(-?[\d,]+(?:\.\d+)?)(?: ([kMGTPE]?)B)?$/.exec(text);
+    return match ? Number(match[1].replaceAll(',', '')) * SCALES[match[2] ?? ''] : undefined;
+  };
+
   class Table {
     constructor(frame) {
       this.frame = frame;
@@ -49,7 +58,11 @@
     }
 
     sort(head, column) {
-      const isNumber = head.classList.contains('n');
+      const isText = !head.classList.contains('n');
+      // Text may be numbers for readers, all the way down.
+      const values = isText ? this.rows.map((row) => humanNumber(row.cells[column].textContent)) : [];
+      const isNumber = !isText || (values.some((value) => value !== null)
+                                   && values.every((value) => value !== undefined));
       const before = head.getAttribute('aria-sort');
       const descending = before ? before === 'ascending' : isNumber;
       for (const other of head.parentElement.cells) other.removeAttribute('aria-sort');
@@ -57,6 +70,7 @@
       const key = (row) => {
         const cell = row.cells[column];
         if (!isNumber) return cell.textContent;
+        if (isText) return humanNumber(cell.textContent);
         return cell.dataset.v === undefined ? null : Number(cell.dataset.v);
       };
       const compare = (a, b) => {
@@ -308,6 +322,17 @@
       return '';
     }
   }
+
+  // A link to a picture that is folded opens it.
+  const unfold = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    if (target instanceof HTMLDetailsElement) {
+      target.open = true;
+      target.scrollIntoView();
+    }
+  };
+  addEventListener('hashchange', unfold);
+  unfold();
 
   for (const frame of document.querySelectorAll('.table')) new Table(frame);
   const frame = document.getElementById('icicle');
