@@ -44,6 +44,7 @@
 #include "core/status.h"
 #include "mpc/keys.h"
 #include "mpc/message.h"
+#include "mpc/network.h"
 #include "mpc/role.h"
 
 namespace lutra {
@@ -94,6 +95,10 @@ struct EndpointOptions {
   int64_t queue_bytes = int64_t{32} << 20;   // waiting to be sent, per channel and peer
   int64_t request_bytes = int64_t{1} << 20;  // the longest request that is accepted; up to 64 MiB
   int64_t unread_bytes = int64_t{1} << 30;   // per connection, all channels and requests together
+
+  // Makes what this process sends as slow as the network says (cluster/shaper.h): latency and
+  // bandwidth of its links, header_bytes. Each link's round trip must be below connect_seconds.
+  std::optional<Network> network;
 
   // Called from the endpoint's thread: must return quickly and not call the endpoint. At most about
   // a hundred events a minute; of more only their number is told.

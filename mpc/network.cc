@@ -1,7 +1,12 @@
 #include "mpc/network.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
+#include <cmath>
+#include <locale>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 #include "core/toml_file.h"
@@ -36,9 +41,8 @@ Status ReadLink(const TomlTable& table, Network::Link& link) {
 // The roles that a key of a [[link]] names; all where it is left out.
 StatusOr<std::vector<Role>> ReadRoles(const TomlTable& table, std::string_view key) {
   if (!table.Has(key)) return std::vector<Role>(kRoles.begin(), kRoles.end());
-  LUTRA_ASSIGN_OR_RETURN(
-      const std::string name,
-      table.Choice(key, {"dealer", "p0", "p1", "p2", "model-owner", "data-owner"}));
+  LUTRA_ASSIGN_OR_RETURN(const std::string name, table.Choice(key, {"dealer", "p0", "p1", "p2",
+                                                                    "model-owner", "data-owner"}));
   const auto role =
       std::find_if(kRoles.begin(), kRoles.end(), [&](Role each) { return Name(each) == name; });
   return std::vector<Role>{*role};
@@ -102,8 +106,8 @@ Status ReadMessages(const TomlTable& root, Network& network) {
 Status ReadComputes(const TomlTable& root, Network& network) {
   if (!root.Has("compute")) return absl::OkStatus();
   LUTRA_ASSIGN_OR_RETURN(const TomlTable all, root.Table("compute"));
-  LUTRA_RETURN_IF_ERROR(all.CheckKeys(
-      {"speed", "threads", "dealer", "p0", "p1", "p2", "model-owner", "data-owner"}));
+  LUTRA_RETURN_IF_ERROR(
+      all.CheckKeys({"speed", "threads", "dealer", "p0", "p1", "p2", "model-owner", "data-owner"}));
   Network::Compute compute;
   LUTRA_RETURN_IF_ERROR(ReadCompute(all, compute));
   network.compute.fill(compute);
@@ -119,14 +123,14 @@ Status ReadComputes(const TomlTable& root, Network& network) {
 StatusOr<Network> FromToml(const TomlFile& file) {
   const TomlTable root = file.root();
   LUTRA_RETURN_IF_ERROR(file.CheckFormat(kFormat));
-  LUTRA_RETURN_IF_ERROR(root.CheckKeys(
-      {"format", "name", "description", "links", "link", "messages", "compute"}));
+  LUTRA_RETURN_IF_ERROR(
+      root.CheckKeys({"format", "name", "description", "links", "link", "messages", "compute"}));
   Network network;
   constexpr std::string_view kName = "a name of a to z, 0 to 9, '-' and '.'";
   LUTRA_ASSIGN_OR_RETURN(network.name, root.Text("name", kName));
-  const bool is_name = !network.name.empty() && network.name.size() <= 64 &&
-                       network.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") ==
-                           std::string::npos;
+  const bool is_name =
+      !network.name.empty() && network.name.size() <= 64 &&
+      network.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos;
   if (!is_name) return root.Wrong("name", kName, StrCat("'", network.name, "'"));
   if (root.Has("description")) {
     LUTRA_ASSIGN_OR_RETURN(network.description, root.Text("description"));
@@ -135,6 +139,35 @@ StatusOr<Network> FromToml(const TomlFile& file) {
   LUTRA_RETURN_IF_ERROR(ReadMessages(root, network));
   LUTRA_RETURN_IF_ERROR(ReadComputes(root, network));
   return network;
+}
+
+// Of each link that is not ideal a table.
+toml::array LinkTables(const Network& network) {
+  toml::array tables;
+  for (const Role from : kRoles) {
+    for (const Role to : kRoles) {
+      const Network::Link& link = network.link(from, to);
+      if (from == to || link == Network::Link{}) continue;
+      toml::table table{
+          {"from", Name(from)}, {"to", Name(to)}, {"latency_ms", link.latency_seconds * 1000}};
+      if (std::isfinite(link.bytes_per_second)) {
+        table.insert("bandwidth_mbit", link.bytes_per_second / kBytesPerMegabit);
+      }
+      tables.push_back(std::move(table));
+    }
+  }
+  return tables;
+}
+
+toml::table ComputeTable(const Network& network) {
+  toml::table tables;
+  for (const Role role : kRoles) {
+    const Network::Compute& compute = network.compute[Index(role)];
+    toml::table table{{"speed", compute.speed}};
+    if (compute.threads.has_value()) table.insert("threads", int64_t{*compute.threads});
+    tables.insert(Name(role), std::move(table));
+  }
+  return tables;
 }
 
 }  // namespace
@@ -152,6 +185,26 @@ StatusOr<Network> ReadNetwork(const std::filesystem::path& path) {
 StatusOr<Network> ParseNetwork(std::string_view toml, std::string_view where) {
   LUTRA_ASSIGN_OR_RETURN(const TomlFile file, TomlFile::Parse(toml, where));
   return FromToml(file);
+}
+
+std::string FormatNetwork(const Network& network) {
+  toml::table messages{{"overhead_us", network.overhead_seconds * 1e6},
+                       {"header_bytes", network.header_bytes}};
+  if (std::isfinite(network.throughput_bytes_per_second)) {
+    messages.insert("throughput_mbit", network.throughput_bytes_per_second / kBytesPerMegabit);
+  }
+  toml::table root{{"format", kFormat},
+                   {"name", network.name},
+                   {"description", network.description},
+                   {"messages", std::move(messages)},
+                   {"compute", ComputeTable(network)}};
+  if (toml::array links = LinkTables(network); !links.empty()) {
+    root.insert("link", std::move(links));
+  }
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text << root << "\n";
+  return text.str();
 }
 
 }  // namespace lutra
