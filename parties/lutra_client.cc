@@ -73,6 +73,9 @@ void AddLinkFlags(CommandLine& line, std::string_view key_file) {
   line.AddFlag("cluster", "FILE", "where the servers are, and who is who; required")
       .AddFlag("key", "FILE",
                StrCat("the owner's secret key; default: ", key_file, " beside the cluster file"))
+      .AddFlag("network", "FILE",
+               "make what this process sends as slow as in this network file: latency, bandwidth, "
+               "header_bytes")
       .AddSwitch("insecure-plaintext",
                  "no CURVE: for measurements, with servers on loopback addresses only")
       .AddSwitch("allow-core-dumps", "and debuggers, which could read secrets");
@@ -233,8 +236,11 @@ StatusOr<Links> OpenLinks(const Arguments& arguments, std::span<const Role> owne
   } else if (arguments.Has("key")) {
     return InvalidArgument("expected --key or --insecure-plaintext, found both");
   }
-  LUTRA_ASSIGN_OR_RETURN(links.endpoint, Endpoint::Make(EndpointOptions::ForRole(
-                                             links.cluster, owner, std::move(keys))));
+  EndpointOptions options = EndpointOptions::ForRole(links.cluster, owner, std::move(keys));
+  if (arguments.Has("network")) {
+    LUTRA_ASSIGN_OR_RETURN(options.network, ReadNetwork(arguments.Text("network", "")));
+  }
+  LUTRA_ASSIGN_OR_RETURN(links.endpoint, Endpoint::Make(std::move(options)));
   links.watch = std::make_unique<StopWatch>(*links.endpoint);
   return links;
 }

@@ -93,6 +93,7 @@ StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const LocalClusterOp
   LUTRA_RETURN_IF_ERROR(cluster->MakeDirectory());
   LUTRA_RETURN_IF_ERROR(cluster->MakeKeys());
   LUTRA_RETURN_IF_ERROR(cluster->MakeClusterFile());
+  LUTRA_RETURN_IF_ERROR(cluster->MakeNetworkFile());
   std::vector<std::string> dealer = {"--count", StrCat(options.tapes), "--threads",
                                      StrCat(options.threads)};
   if (options.stream) dealer.emplace_back("--stream");
@@ -185,6 +186,17 @@ Status LocalCluster::MakeClusterFile() {
   return WriteFile(directory_ / "cluster.toml", FormatCluster(cluster_));
 }
 
+Status LocalCluster::MakeNetworkFile() {
+  network_ = options_.network;
+  if (!network_) return absl::OkStatus();
+  if (!options_.shape_dealer) {
+    for (const Role role : kRoles) {
+      network_->link(Role::kDealer, role) = network_->link(role, Role::kDealer) = {};
+    }
+  }
+  return WriteFile(directory_ / "network.toml", FormatNetwork(*network_));
+}
+
 Status LocalCluster::Launch(Role role, std::vector<std::string> arguments) {
   const fs::path program =
       options_.programs / (role == Role::kDealer ? "lutra-dealer" : "lutra-party");
@@ -195,6 +207,10 @@ Status LocalCluster::Launch(Role role, std::vector<std::string> arguments) {
                                       (directory_ / "cluster.toml").string(), "--store",
                                       Store(role).string()};
   command.insert(command.end(), arguments.begin(), arguments.end());
+  if (network_) {
+    command.emplace_back("--network");
+    command.push_back((directory_ / "network.toml").string());
+  }
   if (options_.insecure_plaintext) command.emplace_back("--insecure-plaintext");
   if (options_.insecure_seed.has_value()) {
     command.push_back(StrCat("--insecure-seed=", *options_.insecure_seed));
@@ -258,7 +274,9 @@ Status LocalCluster::WaitUntilServing() {
 StatusOr<std::unique_ptr<Endpoint>> LocalCluster::OwnerEndpoint(Role owner) const {
   std::optional<CurveKeyPair> keys;
   if (!options_.insecure_plaintext) keys.emplace(keys_[Index(owner)]->Clone());
-  return Endpoint::Make(EndpointOptions::ForRole(cluster_, owner, std::move(keys)));
+  EndpointOptions options = EndpointOptions::ForRole(cluster_, owner, std::move(keys));
+  options.network = network_;
+  return Endpoint::Make(std::move(options));
 }
 
 Status LocalCluster::Stop() {

@@ -14,6 +14,7 @@
 #include "core/command_line.h"
 #include "core/memory.h"
 #include "core/status.h"
+#include "mpc/network.h"
 #include "sim/interrupts.h"
 #include "sim/local_cluster.h"
 #include "sim/model_report.h"
@@ -40,6 +41,12 @@ CommandLine MakeCommandLine() {
       .AddFlag("threads", "N", "of all processes together; default: one for each core")
       .AddFlag("tapes", "stream|store",
                "dealt as the parties take them, kept in memory (default); or ahead, into files")
+      .AddFlag("network", "FILE",
+               "make the links as slow as in this network file: latency, bandwidth, header_bytes "
+               "(what it says of overhead, throughput and computing is for replays)")
+      .AddFlag("shape", "parties|all",
+               "which links --network is for: those among parties and owners, while the dealer's "
+               "stay as fast as they are (default), or the dealer's too")
       .AddSwitch("insecure-plaintext", "no encryption: to measure what CURVE costs")
       .AddFlag("insecure-seed", "N", "keys as lutra-sim --seed N has them: no secret at all")
       .AddSwitch("quiet", "print errors only")
@@ -75,6 +82,14 @@ StatusOr<LocalClusterOptions> ReadClusterOptions(const Arguments& arguments,
   LUTRA_ASSIGN_OR_RETURN(const std::string tapes,
                          arguments.Choice("tapes", "stream", {"stream", "store"}));
   options.stream = tapes == "stream";
+  if (arguments.Has("network")) {
+    LUTRA_ASSIGN_OR_RETURN(options.network, ReadNetwork(arguments.Text("network", "")));
+  } else if (arguments.Has("shape")) {
+    return InvalidArgument("--shape: expected it with --network");
+  }
+  LUTRA_ASSIGN_OR_RETURN(const std::string shape,
+                         arguments.Choice("shape", "parties", {"parties", "all"}));
+  options.shape_dealer = shape == "all";
   options.insecure_plaintext = arguments.Has("insecure-plaintext");
   options.insecure_seed = run.seed;
   return options;
