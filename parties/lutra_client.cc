@@ -33,6 +33,7 @@
 #include "core/command_line.h"
 #include "core/memory.h"
 #include "core/status.h"
+#include "mpc/network.h"
 #include "parties/client_report.h"
 #include "parties/compile.h"
 #include "parties/compile_model.h"

@@ -174,6 +174,8 @@ Status LocalCluster::MakeKeys() {
 
 Status LocalCluster::MakeClusterFile() {
   cluster_.deployment = options_.deployment;
+  cluster_.connect_seconds += options_.patience_seconds;
+  cluster_.silence_seconds += options_.patience_seconds;
   LUTRA_ASSIGN_OR_RETURN(const std::vector<uint16_t> ports, FreePorts(kServers.size()));
   for (size_t i = 0; i < kServers.size(); ++i) {
     Cluster::Server& server = cluster_.server(kServers[i]);
@@ -256,7 +258,7 @@ Status LocalCluster::CheckAlive() {
 Status LocalCluster::WaitUntilServing() {
   LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<Endpoint> endpoint,
                          OwnerEndpoint(Role::kModelOwner));
-  const Deadline deadline = After(kStartSeconds);
+  const Deadline deadline = After(kStartSeconds + options_.patience_seconds);
   for (const Role server : kServers) {
     while (true) {
       LUTRA_RETURN_IF_ERROR(CheckAlive());
@@ -283,7 +285,7 @@ Status LocalCluster::Stop() {
   for (const Process& process : processes_) {
     if (process.pid > 0) ::kill(process.pid, SIGTERM);
   }
-  const Deadline deadline = After(kStopSeconds);
+  const Deadline deadline = After(kStopSeconds + options_.patience_seconds);
   Status status;
   for (Process& process : processes_) {
     while (process.pid > 0 && !Reap(process, /*wait=*/false)) {

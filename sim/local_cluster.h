@@ -31,6 +31,7 @@ struct LocalClusterOptions {
   // Links are made as slow as this; of the dealer's, only with shape_dealer.
   std::optional<Network> network;
   bool shape_dealer = false;
+  double patience_seconds = 0;  // more than by default, of every time-out: for slow links
   bool insecure_plaintext = false;
   std::optional<uint64_t> insecure_seed;
 };
@@ -77,7 +78,7 @@ class LocalCluster {
   const LocalClusterOptions options_;
   std::filesystem::path directory_;
   Cluster cluster_;
-  std::optional<Network> network_;       // of the links that are shaped
+  std::optional<Network> network_;                 // of the links that are shaped
   std::vector<std::optional<CurveKeyPair>> keys_;  // by role
   std::vector<Process> processes_;
   int janitor_pipe_ = -1;  // open as long as this process lives

@@ -6,9 +6,11 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/machine.h"
+#include "analysis/networks.h"
 #include "analysis/program_flags.h"
 #include "cluster/process.h"
 #include "core/command_line.h"
@@ -41,9 +43,9 @@ CommandLine MakeCommandLine() {
       .AddFlag("threads", "N", "of all processes together; default: one for each core")
       .AddFlag("tapes", "stream|store",
                "dealt as the parties take them, kept in memory (default); or ahead, into files")
-      .AddFlag("network", "FILE",
-               "make the links as slow as in this network file: latency, bandwidth, header_bytes "
-               "(what it says of overhead, throughput and computing is for replays)")
+      .AddFlag("network", "NAME|FILE",
+               "make links as slow as this network's: a shipped one or a TOML file. Latency, "
+               "bandwidth and header_bytes count; the rest of a file is for replays")
       .AddFlag("shape", "parties|all",
                "which links --network is for: those among parties and owners, while the dealer's "
                "stay as fast as they are (default), or the dealer's too")
@@ -72,6 +74,19 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
   return options;
 }
 
+StatusOr<std::optional<Network>> ReadNetworkFlag(const Arguments& arguments) {
+  if (!arguments.Has("network")) {
+    if (!arguments.Has("shape")) return std::optional<Network>();
+    return InvalidArgument("--shape: expected it with --network, found it without");
+  }
+  const std::string text = arguments.Text("network", "");
+  LUTRA_ASSIGN_OR_RETURN(std::vector<Network> networks, NamedNetworks(text));
+  if (networks.size() != 1) {
+    return InvalidArgument("--network: expected one network, found '", text, "'");
+  }
+  return std::optional<Network>(std::move(networks[0]));
+}
+
 StatusOr<LocalClusterOptions> ReadClusterOptions(const Arguments& arguments,
                                                  const ModelRunOptions& run) {
   LocalClusterOptions options;
@@ -82,11 +97,7 @@ StatusOr<LocalClusterOptions> ReadClusterOptions(const Arguments& arguments,
   LUTRA_ASSIGN_OR_RETURN(const std::string tapes,
                          arguments.Choice("tapes", "stream", {"stream", "store"}));
   options.stream = tapes == "stream";
-  if (arguments.Has("network")) {
-    LUTRA_ASSIGN_OR_RETURN(options.network, ReadNetwork(arguments.Text("network", "")));
-  } else if (arguments.Has("shape")) {
-    return InvalidArgument("--shape: expected it with --network");
-  }
+  LUTRA_ASSIGN_OR_RETURN(options.network, ReadNetworkFlag(arguments));
   LUTRA_ASSIGN_OR_RETURN(const std::string shape,
                          arguments.Choice("shape", "parties", {"parties", "all"}));
   options.shape_dealer = shape == "all";

@@ -131,6 +131,44 @@ TEST_CASE("A launched run is the simulation's, byte for byte", "[sim][launch]") 
   CHECK(one == other);
 }
 
+TEST_CASE("Shaped links carry the same bytes, later", "[sim][launch]") {
+  const bool all = GENERATE(false, true);
+  const Temporary temporary;
+  const Folder folder;
+  const fs::path network = folder / "net.toml";
+  constexpr double kLatency = 0.003;
+  REQUIRE(WriteFile(network, std::string_view("format = \"lutra-network/1\"\nname = \"test\"\n"
+                                              "[links]\nlatency_ms = 3\nbandwidth_mbit = 400\n"
+                                              "[messages]\nheader_bytes = 64\n"))
+              .ok());
+  std::vector<std::string> arguments = {kTiny, "--threads", "1", "--quiet", "--insecure-seed", "7"};
+  std::vector<fs::path> runs;
+  for (const bool shaped : {false, true}) {
+    runs.push_back(folder / (shaped ? "shaped" : "plain"));
+    std::vector<std::string> command = arguments;
+    command.insert(command.end(), {"--out", runs.back().string()});
+    if (shaped) command.insert(command.end(), {"--network", network.string()});
+    if (shaped && all) command.insert(command.end(), {"--shape", "all"});
+    const Child::Ended ended = Launch(command);
+    INFO(ended.err);
+    REQUIRE(ended.status == 0);
+  }
+  CHECK(temporary.Clean());
+  for (const char* file : {"ledger.csv", "levels.csv"}) {
+    INFO(file);
+    REQUIRE(!Text(runs[0] / file).empty());
+    CHECK(Text(runs[0] / file) == Text(runs[1] / file));
+  }
+  const nlohmann::json plain = Run(runs[0]);
+  const nlohmann::json shaped = Run(runs[1]);
+  CHECK(plain["outputs"] == shaped["outputs"]);
+  CHECK(plain["links"] == shaped["links"]);
+  const nlohmann::json& online = shaped["sessions"][0]["online"];
+  CHECK(online["bytes"] == plain["sessions"][0]["online"]["bytes"]);
+  // In every round somebody waits for somebody.
+  CHECK(online["seconds"].get<double>() >= online["rounds"].get<double>() * kLatency);
+}
+
 TEST_CASE("Nothing is left of a launcher that is interrupted or killed", "[sim][launch]") {
   const int signal = GENERATE(SIGINT, SIGTERM, SIGKILL);
   CAPTURE(signal);
@@ -185,6 +223,10 @@ TEST_CASE("A launcher refuses what it does not know, before anything starts", "[
       {{kTiny, "--tapes", "shop"}, "stream"},
       {{kTiny, "--deployment", "one-process"}, "shared-dealer"},
       {{kTiny, "--out", "/dev/null/run"}, "/dev/null"},
+      {{kTiny, "--network", "no-such"}, "no-such"},
+      {{kTiny, "--network", "lan-10g,lan-1g"}, "expected one network"},
+      {{kTiny, "--network", "lan-1g", "--shape", "some"}, "parties"},
+      {{kTiny, "--shape", "all"}, "--network"},
       {{"synthetic:hidden=3"}, "hidden"},
       {{(folder / "none.safetensors").string()}, "none.safetensors"},
   };
@@ -198,7 +240,8 @@ TEST_CASE("A launcher refuses what it does not know, before anything starts", "[
   CHECK(temporary.directories().empty());
   const Child::Ended help = Launch({"--help"});
   CHECK(help.status == 0);
-  for (const char* flag : {"--tapes", "--insecure-seed", "--insecure-plaintext", "--deployment"}) {
+  for (const char* flag : {"--tapes", "--insecure-seed", "--insecure-plaintext", "--deployment",
+                           "--network", "--shape"}) {
     CHECK(help.out.find(flag) != std::string::npos);
   }
 }
