@@ -70,13 +70,16 @@ CommandLine Overview() {
 
 void AddThreads(CommandLine& line) { line.AddFlag("threads", "N", "default: one for each core"); }
 
+void AddNetwork(CommandLine& line) {
+  line.AddFlag("network", "FILE",
+               "make what this process sends as slow as in this network file: latency, bandwidth, "
+               "header_bytes");
+}
+
 void AddLinkFlags(CommandLine& line, std::string_view key_file) {
   line.AddFlag("cluster", "FILE", "where the servers are, and who is who; required")
       .AddFlag("key", "FILE",
                StrCat("the owner's secret key; default: ", key_file, " beside the cluster file"))
-      .AddFlag("network", "FILE",
-               "make what this process sends as slow as in this network file: latency, bandwidth, "
-               "header_bytes")
       .AddSwitch("insecure-plaintext",
                  "no CURVE: for measurements, with servers on loopback addresses only")
       .AddSwitch("allow-core-dumps", "and debuggers, which could read secrets");
@@ -113,6 +116,7 @@ CommandLine ShareCommandLine() {
                "has the program); default: all four")
       .AddFlag("insecure-seed", "N",
                "keys and id that anybody can guess, equal to the simulation's: for tests only");
+  AddNetwork(line);
   AddThreads(line);
   line.AddSwitch("quiet", "print the id only")
       .AddExample("lutra-client share-model sms --cluster cluster.toml --key keys/model-owner.key");
@@ -128,6 +132,7 @@ CommandLine InferCommandLine() {
       .AddFlag("input", "FILE",
                "texts, one a line; LABEL<TAB>TEXT lines; or a safetensors file of cases; required");
   AddLinkFlags(line, "data-owner.key");
+  AddNetwork(line);
   AddThreads(line);
   line.AddSwitch("json", "one JSON document, with all outputs")
       .AddExample("lutra-client infer sms --model ID --input texts.txt --cluster cluster.toml");

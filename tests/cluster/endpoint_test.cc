@@ -869,14 +869,14 @@ TEST_CASE("What is on a shaped link is flushed, and sent by a destructor", "[clu
 TEST_CASE("A peer that goes away while a shaped link is full wakes who waits",
           "[cluster][endpoint]") {
   Net net(true, [](EndpointOptions& options) {
-    ShapedTo(0.01, 1e5)(options);
+    ShapedTo(0.01, 1e6)(options);
     options.linger_seconds = 0.1;
   });
   Endpoint& p1 = net.Start(Role::kP1);
   Endpoint& p2 = net.Start(Role::kP2);
   REQUIRE(p1.Connect(Role::kP2, Soon()).ok());
   const Identifier channel = NewChannel();
-  // Minutes of it.
+  // Longer than anybody here waits.
   REQUIRE(p1.Send({Role::kP2}, channel, 0, Pattern(40 * kChunk, 0), Soon()).ok());
   p2.Stop(absl::CancelledError("ends"));
   net.endpoints.erase(Role::kP2);
