@@ -24,9 +24,7 @@ Deadline At(int64_t milliseconds_passed) {
 Network Example() {
   Network network;
   network.name = "example";
-  for (const auto [from, to] : {std::pair{Role::kP1, Role::kP2}, {Role::kP1, Role::kDataOwner}}) {
-    network.link(from, to) = {0.01, 1e6};
-  }
+  for (const Role to : {Role::kP2, Role::kDataOwner}) network.link(Role::kP1, to) = {0.01, 1e6};
   return network;
 }
 
