@@ -15,7 +15,8 @@
 // Messages. A *channel* has a random identifier that both ends know, and is used once: by one
 // session, one transfer of a tape. On it, messages from one peer are told apart by a tag that the
 // caller chooses; one (channel, peer, tag) is used for one message. They travel in chunks of
-// kChunkBytes; chunks of different channels take turns on a link.
+// kChunkBytes (kShapedChunkBytes on shaped links); chunks of different channels take turns on a
+// link.
 //
 // Memory. Of a channel, a sender has at most `window_bytes` on the way that the reader has not yet
 // taken by Receive (credit, which the reader's side gives back as it takes chunks); the rest waits
@@ -132,6 +133,9 @@ class LinkThread;
 class Endpoint {
  public:
   static constexpr int64_t kChunkBytes = int64_t{256} << 10;
+  // On shaped links: small, so that they carry a message while its beginning is being received, as
+  // packets do.
+  static constexpr int64_t kShapedChunkBytes = int64_t{32} << 10;
   static constexpr int kHighWater = 16;
 
   // Checks the options, binds, and starts the endpoint's thread.

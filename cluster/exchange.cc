@@ -100,6 +100,7 @@ Exchange::Exchange(const EndpointOptions& options)
       queue_bytes_(options.queue_bytes),
       request_bytes_(options.request_bytes),
       unread_bytes_(options.unread_bytes),
+      chunk_bytes_(options.network ? Endpoint::kShapedChunkBytes : Endpoint::kChunkBytes),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       servers_(options.servers) {}
 
@@ -658,7 +659,7 @@ std::optional<OutgoingFrame> Exchange::NextFrame(uint64_t id) {
     if (flow->queue.empty()) continue;
     Outflow::Message& message = flow->queue.front();
     Bytes& payload = message.parcel->payload;
-    const size_t size = std::min<size_t>(Endpoint::kChunkBytes, payload.size() - message.sent);
+    const size_t size = std::min(chunk_bytes_, payload.size() - message.sent);
     // Credit, when it comes, gives the flow its turn again.
     if (message.kind == FrameKind::kData && flow->credit < Cost(size)) {
       flow->starved = true;

@@ -204,6 +204,7 @@ class Exchange {
   const int64_t queue_bytes_;
   const int64_t request_bytes_;
   const int64_t unread_bytes_;
+  const size_t chunk_bytes_;
   const int wake_;
 
   mutable std::mutex mutex_;
