@@ -2,9 +2,10 @@
 """How far a replay is from what it predicts: each model by lutra-launch on links that are shaped to a
 network, and beside it the replay of the trace of that same run under that network.
 
-What this machine's own links take for a message (overhead, throughput) is measured first, on links
-that are not shaped, from the traces of those runs: messages that somebody was waiting for when they
-were sent. The replay is given that beside the network's latency and bandwidth, and nothing else.
+What this machine itself takes for a message (overhead, throughput) is measured first, in runs on a
+network of their own (calibration.toml: a latency, no limit of bandwidth), from their traces: how much
+longer than the latency a message took for which somebody was waiting when it was sent. The replay is
+given that beside the network's latency and bandwidth, and nothing else.
 
 Seconds are those of the online phase, all sessions of a run together. Writes a run directory for each
 run, the networks as the replay got them, and the medians as table.md and table.csv.
@@ -25,7 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SMS = 'models/pretrained/sms-spam-tiny.safetensors'
 MODELS = f'{SMS},bert-base:layers=1'
 NETWORKS = 'lan-10g,lan-1g,owners-at-home,wan-400m,wan-100m'
-UNSHAPED = 'not shaped'
+CALIBRATION = 'experiments/replay-accuracy/calibration.toml'
+LATENCY_SECONDS = 0.002  # of it
 COLUMNS = ['model', 'network', 'round_trip_ms', 'sessions', 'measured_seconds',
            'predicted_seconds', 'error', 'least_error', 'most_error']
 # Messages up to here tell the overhead, those from there on the throughput.
@@ -33,12 +35,14 @@ SMALL, LARGE = 4096, 65536
 PROGRAMS = ['lutra-launch', 'lutra-dealer', 'lutra-party', 'lutra-analyze']
 
 
+def run_name(model, network):
+    return re.sub('[:=,]', '-', f'{pathlib.Path(model).stem}-{pathlib.Path(network).stem}')
+
+
 def launch(options, model, network, number):
     """The run directory of one run."""
-    name = f'{pathlib.Path(model).stem.replace(":", "-").replace("=", "")}'
-    name += f'-{network.replace(" ", "-")}-{number}'
-    directory = options.out / 'runs' / name
-    flags = [] if network == UNSHAPED else ['--network', network]
+    directory = options.out / 'runs' / f'{run_name(model, network)}-{number}'
+    flags = ['--network', network]
     if options.examples and model == SMS:
         flags += ['--input', options.out / 'texts.tsv']
     command = [options.build / 'lutra-launch', model, *flags, '--threads', str(options.threads),
@@ -75,25 +79,35 @@ def awaited(directory):
     for key, start in sent.items():
         end = received.get(key)
         if end is not None and end['ts'] <= start['ts']:
-            seconds = (end['ts'] + end['dur'] - start['ts']) / 1e6
-            yield start['args']['bytes'], seconds
+            yield start['args']['bytes'], (end['ts'] + end['dur'] - start['ts']) / 1e6
+
+
+def trimmed_mean(values):
+    """Without a tenth at either end: a machine that stops for a while is not its links."""
+    values = sorted(values)
+    cut = len(values) // 10
+    return statistics.mean(values[cut:len(values) - cut])
 
 
 def own_links(directories):
-    """Overhead of each end in seconds, and bytes a second, of this machine's links."""
-    messages = [message for directory in directories for message in awaited(directory)]
+    """Overhead of each end in seconds, and bytes a second, that this machine takes by itself."""
+    messages = [(size, seconds - LATENCY_SECONDS) for directory in directories
+                for size, seconds in awaited(directory)]
     small = [seconds for size, seconds in messages if size <= SMALL]
-    large = [(size, seconds) for size, seconds in messages if size >= LARGE]
-    both_ends = statistics.mean(small) if small else 0
-    slow = sum(seconds - both_ends for _, seconds in large)
-    rate = sum(size for size, _ in large) / slow if slow > 0 else None
-    return both_ends / 2, rate
+    both_ends = trimmed_mean(small) if small else 0
+    per_byte = [(seconds - both_ends) / size for size, seconds in messages if size >= LARGE]
+    slowness = trimmed_mean(per_byte) if per_byte else 0
+    return both_ends / 2, 1 / slowness if slowness > 0 else None
+
+
+def network_file(network):
+    shipped = ROOT / 'experiments/networks' / f'{network}.toml'
+    return shipped if shipped.exists() else ROOT / network
 
 
 def with_own_links(network, overhead, rate):
     """The text of a network file, with [messages] as they are on this machine."""
-    path = ROOT / 'experiments/networks' / f'{network}.toml'
-    text = (path if path.exists() else ROOT / network).read_text(encoding='utf-8')
+    text = network_file(network).read_text(encoding='utf-8')
     header = re.search(r'^header_bytes *=.*$', text, re.MULTILINE)
     text = re.sub(r'^\[messages\]\n(?:(?!\[).*\n?)*', '', text, flags=re.MULTILINE)
     text = text.rstrip() + f'\n\n[messages]\noverhead_us = {overhead * 1e6:.1f}\n'
@@ -122,7 +136,7 @@ def round_trip(text):
 
 def figures(options, model, network, directories, own):
     text = with_own_links(network, *own)
-    file = options.out / 'networks' / f'{pathlib.Path(model).stem.partition(":")[0]}-{network}.toml'
+    file = options.out / 'networks' / f'{run_name(model, network)}.toml'
     file.parent.mkdir(exist_ok=True)
     write(file, text)
     measured = [online_seconds(directory) for directory in directories]
@@ -152,7 +166,7 @@ def table_markdown(rows, machine, own, options):
              f'loopback with CURVE; medians of {options.repetitions}']
     for model, (overhead, rate) in own.items():
         throughput = f', {rate * 8 / 1e6:,.0f} Mbit/s' if rate else ''
-        lines.append(f'- links of this machine, with {pathlib.Path(model).stem}: '
+        lines.append(f'- what this machine takes by itself, with {pathlib.Path(model).stem}: '
                      f'{overhead * 1e6:.0f} us a message at each end{throughput}')
     lines += ['', '| ' + ' | '.join(column.replace('_', ' ') for column in COLUMNS) + ' |',
               '|---' * len(COLUMNS) + '|']
@@ -174,6 +188,9 @@ def read_options():
     options = parser.parse_args()
     if options.repetitions < 1 or options.threads < 1 or options.examples < 1:
         parser.error('expected at least one repetition, one thread and one example')
+    for network in options.networks:
+        if not network_file(network).is_file():
+            parser.error(f'{network}: expected a shipped network or a TOML file')
     options.build = options.build.resolve()
     options.out = options.out.resolve()
     for program in PROGRAMS:
@@ -189,14 +206,14 @@ def main():
     write(options.out / 'texts.tsv',
           ''.join(texts.splitlines(keepends=True)[:options.examples]))
 
-    ways = [UNSHAPED, *options.networks]
+    ways = [CALIBRATION, *options.networks]
     runs = {(model, way): [] for model in options.models for way in ways}
     for number in range(1, options.repetitions + 1):
         for model, way in runs:
             print(f'{number} of {options.repetitions}: {model}, {way}', file=sys.stderr)
             runs[model, way].append(launch(options, model, way, number))
 
-    own = {model: own_links(runs[model, UNSHAPED]) for model in options.models}
+    own = {model: own_links(runs[model, CALIBRATION]) for model in options.models}
     rows = [figures(options, model, network, runs[model, network], own[model])
             for model in options.models for network in options.networks]
     text = io.StringIO()
