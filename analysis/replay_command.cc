@@ -43,9 +43,7 @@ StatusOr<std::string> RunReplayCommand(std::span<const std::string> arguments) {
                          parsed.Integer("critical", kDefaultRows, 0, kMostRows));
   std::vector<Network> networks = ShippedNetworks();
   if (parsed.Has("network")) {
-    StatusOr<std::vector<Network>> named = NamedNetworks(parsed.Text("network", ""));
-    if (!named.ok()) return Annotate(named.status(), "--network");
-    networks = *std::move(named);
+    LUTRA_ASSIGN_OR_RETURN(networks, NamedNetworks(parsed.Text("network", "")));
   }
   const Registry registry = Registry::WithBuiltins();
   const std::string& path = parsed.positionals()[0];
