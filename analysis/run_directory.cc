@@ -101,6 +101,14 @@ Json LinksJson(const Ledger& ledger) {
   return links;
 }
 
+Json PredictedJson(const RunSummary& summary) {
+  Json predicted = Json::object();
+  for (const PredictedSeconds& each : summary.predicted) {
+    predicted[each.network] = {{"offline_seconds", each.offline}, {"online_seconds", each.online}};
+  }
+  return predicted;
+}
+
 Json OutputsJson(const RunSummary& summary) {
   Json outputs = Json::array();
   for (const OutputSummary& output : summary.outputs) {
@@ -212,6 +220,7 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
   run["peaks"] = PeaksJson(summary);
   run["peak_memory_bytes"] = summary.peak_memory_bytes.value_or(PeakMemoryBytes());
   run["links"] = LinksJson(ledger);
+  run["predicted"] = PredictedJson(summary);
   run["outputs"] = OutputsJson(summary);
   run["agrees_with_ideal"] = OrNull(summary.agrees_with_ideal);
   run["accuracy"] = OrNull(summary.accuracy);

@@ -28,6 +28,7 @@ FIELDS = {
     'seed': (str, int), 'batch': int, 'sessions': (int, list), 'peak_memory_bytes': int,
     'links': list, 'outputs': list, 'agrees_with_ideal': bool, 'accuracy': NUMBER,
     'accuracy_ideal': NUMBER,
+    'predicted.wan-400m.offline_seconds': NUMBER, 'predicted.wan-400m.online_seconds': NUMBER,
 }
 SESSION_FIELDS = {
     'model.bytes': int, 'offline.dealer.bytes': int, 'offline.dealer.seconds': NUMBER,
