@@ -12,11 +12,12 @@
 #include "analysis/cost_report.h"
 #include "analysis/cost_table.h"
 #include "analysis/graph.h"
-#include "core/output_directory.h"
 #include "analysis/program_flags.h"
+#include "analysis/replay_command.h"
 #include "analysis/run_directory.h"
 #include "core/command_line.h"
 #include "core/file.h"
+#include "core/output_directory.h"
 #include "models/bert_program.h"
 #include "models/synthetic.h"
 
@@ -34,7 +35,9 @@ CommandLine Overview() {
   CommandLine command_line("lutra-analyze",
                            "Analyses programs and runs.\n\nCommands:\n"
                            "  cost MODEL[,MODEL...]  what a model costs, without running it\n"
-                           "  graph MODEL            pictures of its program\n\n"
+                           "  graph MODEL            pictures of its program\n"
+                           "  replay RUN             how long a run would take on other networks\n"
+                           "\n"
                            "lutra-analyze COMMAND --help says more.");
   command_line.SetPositionals("COMMAND", 1, 1)
       .AddExample("lutra-analyze cost bert-base,bert-large:sequence=512")
@@ -218,6 +221,18 @@ StatusOr<std::string> RunGraph(std::span<const std::string> arguments) {
   return written;
 }
 
+// --------------------------------------------------------------------------------------- commands
+
+struct Command {
+  std::string_view name;
+  StatusOr<std::string> (*run)(std::span<const std::string> arguments);
+};
+constexpr Command kCommands[] = {
+    {"cost", RunCost},
+    {"graph", RunGraph},
+    {"replay", RunReplayCommand},
+};
+
 }  // namespace
 
 std::vector<std::string> SplitModels(std::string_view text) {
@@ -239,14 +254,18 @@ std::vector<std::string> SplitModels(std::string_view text) {
 }
 
 StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
-  static constexpr std::array<std::string_view, 2> kCommands = {"cost", "graph"};
-  if (!arguments.empty() && arguments[0] == "cost") return RunCost(arguments.subspan(1));
-  if (!arguments.empty() && arguments[0] == "graph") return RunGraph(arguments.subspan(1));
+  if (!arguments.empty()) {
+    for (const Command& command : kCommands) {
+      if (command.name == arguments[0]) return command.run(arguments.subspan(1));
+    }
+  }
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
-  const std::string& command = parsed.positionals()[0];
-  return InvalidArgument("expected the command cost or graph, found '", command.substr(0, 60), "'",
-                         DidYouMean(command, kCommands));
+  const std::string& name = parsed.positionals()[0];
+  std::vector<std::string_view> names;
+  for (const Command& command : kCommands) names.push_back(command.name);
+  return InvalidArgument("expected one of the commands ", CommaSeparated(names), ", found '",
+                         name.substr(0, 60), "'", DidYouMean(name, names));
 }
 
 }  // namespace lutra

@@ -31,6 +31,7 @@ HELP = [
     [BUILD / 'lutra-analyze'],
     [BUILD / 'lutra-analyze', 'cost'],
     [BUILD / 'lutra-analyze', 'graph'],
+    [BUILD / 'lutra-analyze', 'replay'],
     [BUILD / 'lutra-launch'],
     [BUILD / 'lutra-keygen'],
     [BUILD / 'lutra-dealer'],
