@@ -135,16 +135,17 @@ std::vector<std::string> SplitModels(std::string_view text) {
 }
 
 StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
-  if (!arguments.empty()) {
-    for (const Command& command : kCommands) {
-      if (command.name == arguments[0]) return command.run(arguments.subspan(1));
-    }
+  if (arguments.empty() || (arguments[0].starts_with('-') && arguments[0] != "-")) {
+    LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
+    if (!parsed.information().empty()) return parsed.information();
+    arguments = arguments.subspan(1);  // "--", the only thing before a command
   }
-  LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
-  if (!parsed.information().empty()) return parsed.information();
-  const std::string& name = parsed.positionals()[0];
+  const std::string& name = arguments[0];
   std::vector<std::string_view> names;
-  for (const Command& command : kCommands) names.push_back(command.name);
+  for (const Command& command : kCommands) {
+    if (command.name == name) return command.run(arguments.subspan(1));
+    names.push_back(command.name);
+  }
   return InvalidArgument("expected one of the commands ", CommaSeparated(names), ", found '",
                          name.substr(0, 60), "'", DidYouMean(name, names));
 }
