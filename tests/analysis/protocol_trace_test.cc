@@ -318,8 +318,8 @@ TEST_CASE("Traces of nothing, or of too much, are errors", "[analysis][protocol_
   const ProgramCost cost(built->program);
   CHECK(OneLine(TraceOfProgram(cost, {"layer", {}, {}}).status()) ==
         "expected a path that nodes have, found 'layer'");
-  CHECK(OneLine(TraceOfProgram(cost, {"", {}, {}}).status()).find("at most 64 rounds, found") !=
-        std::string::npos);
+  CHECK(OneLine(TraceOfProgram(cost, {"", {}, {}}).status())
+            .find("at most 64 rounds in one picture, found") != std::string::npos);
 }
 
 TEST_CASE("trace draws protocols, models and runs", "[analysis][analyze]") {
