@@ -73,6 +73,10 @@ class TraceCollector {
                              ": a longer path or fewer rounds would fit");
     }
     CollectRoles();
+    if (trace_.roles.empty()) {
+      return InvalidArgument("expected a path under which a role does something, found '", prefix_,
+                             "'");
+    }
     return std::move(trace_);
   }
 
