@@ -1,6 +1,5 @@
 #include "analysis/analyze.h"
 
-#include <array>
 #include <utility>
 
 #include "analysis/cost.h"
