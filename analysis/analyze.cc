@@ -1,6 +1,5 @@
 #include "analysis/analyze.h"
 
-#include <array>
 #include <utility>
 
 #include "analysis/cost.h"
@@ -9,6 +8,7 @@
 #include "analysis/named_program.h"
 #include "analysis/picture_commands.h"
 #include "analysis/program_flags.h"
+#include "analysis/replay_command.h"
 #include "analysis/report_command.h"
 #include "core/command_line.h"
 #include "models/bert_program.h"
@@ -23,8 +23,10 @@ CommandLine Overview() {
                            "  cost MODEL[,MODEL...]  what a model costs, without running it\n"
                            "  graph MODEL            pictures of its program\n"
                            "  trace PROTOCOL|MODEL   who sends what to whom: a protocol's figure\n"
+                           "  compare RUN RUN...     run directories side by side\n"
                            "  report RUN             a run as a page, text, LaTeX, figures\n"
-                           "  compare RUN RUN...     run directories side by side\n\n"
+                           "  replay RUN             how long a run would take on other networks\n"
+                           "\n"
                            "lutra-analyze COMMAND --help says more.");
   command_line.SetPositionals("COMMAND", 1, 1)
       .AddExample("lutra-analyze cost bert-base,bert-large:sequence=512")
@@ -101,6 +103,17 @@ StatusOr<std::string> RunCost(std::span<const std::string> arguments) {
   return parsed.Has("json") ? ReportJson(models, options) : Report(models);
 }
 
+// --------------------------------------------------------------------------------------- commands
+
+struct Command {
+  std::string_view name;
+  StatusOr<std::string> (*run)(std::span<const std::string> arguments);
+};
+constexpr Command kCommands[] = {
+    {"cost", RunCost},       {"graph", RunGraph},          {"trace", RunTrace},
+    {"compare", RunCompare}, {"replay", RunReplayCommand}, {"report", RunReportCommand},
+};
+
 }  // namespace
 
 std::vector<std::string> SplitModels(std::string_view text) {
@@ -122,18 +135,19 @@ std::vector<std::string> SplitModels(std::string_view text) {
 }
 
 StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
-  static constexpr std::array<std::string_view, 5> kCommands = {"cost", "graph", "trace", "report",
-                                                                "compare"};
-  if (!arguments.empty() && arguments[0] == "cost") return RunCost(arguments.subspan(1));
-  if (!arguments.empty() && arguments[0] == "graph") return RunGraph(arguments.subspan(1));
-  if (!arguments.empty() && arguments[0] == "trace") return RunTrace(arguments.subspan(1));
-  if (!arguments.empty() && arguments[0] == "report") return RunReportCommand(arguments.subspan(1));
-  if (!arguments.empty() && arguments[0] == "compare") return RunCompare(arguments.subspan(1));
-  LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
-  if (!parsed.information().empty()) return parsed.information();
-  const std::string& command = parsed.positionals()[0];
-  return InvalidArgument("expected the command cost, graph, trace, report or compare, found '",
-                         command.substr(0, 60), "'", DidYouMean(command, kCommands));
+  if (arguments.empty() || (arguments[0].starts_with('-') && arguments[0] != "-")) {
+    LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
+    if (!parsed.information().empty()) return parsed.information();
+    arguments = arguments.subspan(1);  // "--", the only thing before a command
+  }
+  const std::string& name = arguments[0];
+  std::vector<std::string_view> names;
+  for (const Command& command : kCommands) {
+    if (command.name == name) return command.run(arguments.subspan(1));
+    names.push_back(command.name);
+  }
+  return InvalidArgument("expected one of the commands ", CommaSeparated(names), ", found '",
+                         name.substr(0, 60), "'", DidYouMean(name, names));
 }
 
 }  // namespace lutra

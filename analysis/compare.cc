@@ -292,6 +292,8 @@ std::string ValueText(const CompareRow& row, size_t run) {
       return HumanBytes(static_cast<int64_t>(*value));
     case CompareUnit::kCount:
       return Fixed(*value, 0);
+    case CompareUnit::kSeconds:
+      return Fixed(*value, *value < 0.01 ? 5 : *value < 1 ? 4 : 3);
     default:
       return Fixed(*value, 3);
   }
@@ -299,7 +301,7 @@ std::string ValueText(const CompareRow& row, size_t run) {
 
 std::string RatioText(const CompareRow& row, size_t run) {
   const std::optional<double> ratio = row.ratio(run);
-  if (ratio.has_value()) return Fixed(*ratio, *ratio < 0.1 ? 4 : 2);
+  if (ratio.has_value()) return *ratio == 0 ? "0" : Fixed(*ratio, *ratio < 0.1 ? 4 : 2);
   return row.values[0].has_value() && row.values[run].has_value() ? "new" : "";
 }
 
@@ -358,13 +360,16 @@ std::string ChangesText(const RunComparison& comparison) {
   const std::vector<CompareChange> changes = comparison.Changes();
   if (changes.empty()) return "Nothing changed.\n";
   std::string text = "What changed, the largest first:\n";
-  for (size_t i = 0; i < changes.size() && i < kMostChanges; ++i) {
-    text += StrCat("  ", ColumnName(changes[i].run), "  ", ChangeText(changes[i]), "\n");
+  size_t shown = 0;
+  for (const CompareChange& change : changes) {
+    if (shown == kMostChanges || RatioText(*change.row, change.run) == "1.00") break;
+    text += StrCat("  ", ColumnName(change.run), "  ", ChangeText(change), "\n");
+    ++shown;
   }
-  if (changes.size() > kMostChanges) {
-    text += StrCat("  and ", changes.size() - kMostChanges, " more, below\n");
+  if (shown < changes.size()) {
+    text += StrCat("  ", shown == 0 ? "" : "and ", changes.size() - shown, " smaller, below\n");
   }
-  return text;
+  return text + "Bytes and rounds are exact; seconds and memory vary from run to run.\n";
 }
 
 std::string GroupText(const RunComparison& comparison, std::string_view group,

@@ -606,6 +606,9 @@ std::string EscapeLabel(std::string_view text) {
       case '"':
         escaped += "&quot;";
         break;
+      case '\\':
+        escaped += "&#92;";
+        break;
       default:
         // Control characters are not allowed in XML.
         escaped += static_cast<unsigned char>(character) < 0x20 ? ' ' : character;

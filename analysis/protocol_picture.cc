@@ -582,10 +582,10 @@ class TraceDrawer {
     for (size_t i = 0; i < columns_.size(); ++i) {
       const Role role = trace_.roles[i];
       canvas_.Label(columns_[i], top,
-                    StrCat("<TABLE BORDER=\"2\" CELLBORDER=\"0\" CELLPADDING=\"3\" COLOR=\"",
+                    StrCat("<TABLE BORDER=\"2\" CELLBORDER=\"0\" CELLPADDING=\"4\" COLOR=\"",
                            Color(role), "\" BGCOLOR=\"", Tint(role),
-                           "\" STYLE=\"ROUNDED\"><TR><TD>", "<FONT POINT-SIZE=\"12\"><B> ",
-                           RoleTitle(role), " </B></FONT></TD></TR></TABLE>"));
+                           "\" STYLE=\"ROUNDED\"><TR><TD>", "<FONT POINT-SIZE=\"12\"><B>",
+                           RoleTitle(role), "</B></FONT></TD></TR></TABLE>"));
     }
   }
 

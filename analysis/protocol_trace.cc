@@ -68,11 +68,15 @@ class TraceCollector {
       return HasRounds(row.phase) && !row.messages.empty();
     });
     if (rounds > kMostTraceRounds) {
-      return InvalidArgument("expected a path with at most ", kMostTraceRounds, " rounds, found ",
-                             rounds, " rounds",
-                             prefix_.empty() ? "" : StrCat(" in '", prefix_, "'"));
+      return InvalidArgument("expected at most ", kMostTraceRounds,
+                             " rounds in one picture, found ", rounds,
+                             ": a longer path or fewer rounds would fit");
     }
     CollectRoles();
+    if (trace_.roles.empty()) {
+      return InvalidArgument("expected a path under which a role does something, found '", prefix_,
+                             "'");
+    }
     return std::move(trace_);
   }
 

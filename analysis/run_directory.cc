@@ -304,6 +304,13 @@ StatusOr<RunFiles> ReadRunDirectory(const Registry& registry, const fs::path& di
   constexpr int64_t kMostProgramBytes = int64_t{1} << 30;
   RunFiles files;
   LUTRA_ASSIGN_OR_RETURN(files.run, ReadRunJson(directory));
+  for (const std::string_view name : {kRunProgram, kRunTrace}) {
+    std::error_code ignored;
+    if (fs::exists(directory / name, ignored)) continue;
+    return absl::NotFoundError(StrCat("'", directory.string(), "': expected ", name,
+                                      " beside run.json, found none: a run of a version that "
+                                      "records no trace; run it again"));
+  }
   const fs::path file = directory / kRunProgram;
   const std::string where = StrCat("'", file.string(), "'");
   LUTRA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(file, kMostProgramBytes));

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "analysis/cost.h"
 #include "analysis/graph.h"
@@ -247,7 +248,12 @@ StatusOr<std::string> RunTrace(std::span<const std::string> arguments) {
   StatusOr<ProtocolTrace> trace = TraceOfProgram(cost, selection);
   if (!trace.ok()) return Annotate(trace.status(), traced.title);
   const std::string graph = TraceGraph(traced.title, cost, *trace, options);
-  const std::string name = StrCat("trace-", traced.name);
+  std::string name = StrCat("trace-", traced.name);
+  for (char& character : name) {
+    const bool is_plain = absl::ascii_isalnum(static_cast<unsigned char>(character)) ||
+                          character == '.' || character == '_' || character == '-';
+    if (!is_plain) character = '-';
+  }
   DirectoryFiles pictures;
   LUTRA_ASSIGN_OR_RETURN(pictures[name + ".svg"], RenderSvg(graph, Layout::kFixed));
   LUTRA_ASSIGN_OR_RETURN(pictures[name + ".pdf"], RenderPdf(graph, Layout::kFixed));

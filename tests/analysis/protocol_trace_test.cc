@@ -279,6 +279,7 @@ TEST_CASE("The tests of pictures see what is wrong", "[analysis][protocol_trace]
 TEST_CASE("Formulas have their letters", "[analysis][protocol_trace]") {
   const Alone alone("lookup");
   const ProtocolTrace trace = TraceOf(*alone.cost, kProtocolScope);
+  CHECK(RenderSvg(TraceGraph("a\\", *alone.cost, trace), Layout::kFixed).ok());
   const std::string graph = TraceGraph("a < b", *alone.cost, trace);
   CHECK(Count(graph, "a &lt; b") == 2);  // the title, and the tooltip of the whole
   CHECK(Count(graph, "\u0394 \u2190 Z\u2082\u2074") == 1);
@@ -318,8 +319,8 @@ TEST_CASE("Traces of nothing, or of too much, are errors", "[analysis][protocol_
   const ProgramCost cost(built->program);
   CHECK(OneLine(TraceOfProgram(cost, {"layer", {}, {}}).status()) ==
         "expected a path that nodes have, found 'layer'");
-  CHECK(OneLine(TraceOfProgram(cost, {"", {}, {}}).status()).find("at most 64 rounds, found") !=
-        std::string::npos);
+  CHECK(OneLine(TraceOfProgram(cost, {"", {}, {}}).status())
+            .find("at most 64 rounds in one picture, found") != std::string::npos);
 }
 
 TEST_CASE("trace draws protocols, models and runs", "[analysis][analyze]") {

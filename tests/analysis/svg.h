@@ -99,15 +99,17 @@ inline std::string OverlapIn(const std::vector<SvgText>& texts) {
     double left, right, top, bottom;
   };
   const auto box_of = [](const SvgText& text) {
-    double characters = 0;
+    double width = 0;
     bool in_entity = false;
     for (const char character : text.text) {
+      constexpr std::string_view kNarrow = " .,:;'|!()[]/fijlrt";
       const bool goes_on = (static_cast<unsigned char>(character) & 0xC0) == 0x80;
-      if (!in_entity && !goes_on) ++characters;
+      if (!in_entity && !goes_on) {
+        width += text.size * (kNarrow.find(character) == kNarrow.npos ? 0.45 : 0.2);
+      }
       if (character == '&') in_entity = true;
       if (character == ';') in_entity = false;
     }
-    const double width = 0.42 * text.size * characters;
     const double left = text.middle ? text.x - width / 2 : text.x;
     return Box{left, left + width, text.y - 0.7 * text.size, text.y};
   };

@@ -35,6 +35,7 @@ HELP = [
     [BUILD / 'lutra-analyze', 'trace'],
     [BUILD / 'lutra-analyze', 'compare'],
     [BUILD / 'lutra-analyze', 'report'],
+    [BUILD / 'lutra-analyze', 'replay'],
     [BUILD / 'lutra-launch'],
     [BUILD / 'lutra-keygen'],
     [BUILD / 'lutra-dealer'],
