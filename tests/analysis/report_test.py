@@ -378,6 +378,32 @@ class ReportTest(unittest.TestCase):
         self.assertIn('notes.txt', left)
         self.assertFalse(left & {'report.html', 'report.md', 'tables.tex', 'figures', 'program.svg'})
 
+    def test_damaged_tables_are_named(self):
+        damaged = pathlib.Path(self.scratch.name) / 'damaged'
+        for name, line, column, cell, message in [
+                ('ledger.csv', 1, 0, 'nodes', ':1: expected the columns'),
+                ('ledger.csv', 3, 0, '999999', ':3: node: expected a node of the program'),
+                ('ledger.csv', 2, 2, 'lookups', ':2: protocol: expected'),
+                ('ledger.csv', 2, 7, '-5', ':2: bits: expected a whole number of at least 0'),
+                ('ledger.csv', 2, 7, '1152921504606846977', ':2: bits: expected less'),
+                ('levels.csv', 4, 2, 'p9', ':4: from: expected a role'),
+                ('levels.csv', 2, 0, 'later', ':2: phase: expected a phase'),
+                ('work.csv', 5, 3, 'nan', ':5: seconds: expected a number of at least 0'),
+                ('profile.csv', 2, 9, 'luck', ':2: bound: expected a bound')]:
+            with self.subTest(name=name, cell=cell):
+                shutil.copytree(self.folder, damaged)
+                with open(damaged / name, newline='', encoding='utf-8') as file:
+                    rows = list(csv.reader(file))
+                rows[line - 1][column] = cell
+                with open(damaged / name, 'w', newline='', encoding='utf-8') as file:
+                    csv.writer(file, lineterminator='\n').writerows(rows)
+                done = subprocess.run([str(BUILD / 'lutra-analyze'), 'report', str(damaged)],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.PIPE, text=True, check=False)
+                shutil.rmtree(damaged)
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(f"{name}'{message}", done.stderr)
+
     def test_what_is_wrong_is_said(self):
         analyze = [str(BUILD / 'lutra-analyze'), 'report']
         scratch = pathlib.Path(self.scratch.name)
