@@ -180,7 +180,7 @@ def read_options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--models', default=MODELS, type=lambda text: text.split(','))
     parser.add_argument('--networks', default=NETWORKS, type=lambda text: text.split(','))
-    parser.add_argument('--examples', type=int, default=40, help='messages of the SMS model')
+    parser.add_argument('--examples', type=int, default=28, help='messages of the SMS model')
     parser.add_argument('--repetitions', type=int, default=5)
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build')
