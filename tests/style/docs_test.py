@@ -34,6 +34,7 @@ HELP = [
     [BUILD / 'lutra-analyze', 'graph'],
     [BUILD / 'lutra-analyze', 'trace'],
     [BUILD / 'lutra-analyze', 'compare'],
+    [BUILD / 'lutra-analyze', 'report'],
     [BUILD / 'lutra-analyze', 'replay'],
     [BUILD / 'lutra-launch'],
     [BUILD / 'lutra-keygen'],
