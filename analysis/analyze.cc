@@ -1,6 +1,5 @@
 #include "analysis/analyze.h"
 
-#include <array>
 #include <utility>
 
 #include "analysis/cost.h"
@@ -10,6 +9,7 @@
 #include "analysis/picture_commands.h"
 #include "analysis/program_flags.h"
 #include "analysis/replay_command.h"
+#include "analysis/report_command.h"
 #include "core/command_line.h"
 #include "models/bert_program.h"
 #include "models/synthetic.h"
@@ -23,6 +23,8 @@ CommandLine Overview() {
                            "  cost MODEL[,MODEL...]  what a model costs, without running it\n"
                            "  graph MODEL            pictures of its program\n"
                            "  trace PROTOCOL|MODEL   who sends what to whom: a protocol's figure\n"
+                           "  compare RUN RUN...     run directories side by side\n"
+                           "  report RUN             a run as a page, text, LaTeX, figures\n"
                            "  replay RUN             how long a run would take on other networks\n"
                            "\n"
                            "lutra-analyze COMMAND --help says more.");
@@ -108,10 +110,8 @@ struct Command {
   StatusOr<std::string> (*run)(std::span<const std::string> arguments);
 };
 constexpr Command kCommands[] = {
-    {"cost", RunCost},
-    {"graph", RunGraph},
-    {"trace", RunTrace},
-    {"replay", RunReplayCommand},
+    {"cost", RunCost},       {"graph", RunGraph},          {"trace", RunTrace},
+    {"compare", RunCompare}, {"replay", RunReplayCommand}, {"report", RunReportCommand},
 };
 
 }  // namespace

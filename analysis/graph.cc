@@ -275,12 +275,14 @@ class CollapsedWriter {
 
 // ------------------------------------------------------------------------------------- in full
 
-// The first components of a path, as many as the prefix has.
+// The first components of a path, as many as the prefix has, but at least its layer.
 std::string_view CutLike(std::string_view path, std::string_view prefix) {
   const auto dots = std::count(prefix.begin(), prefix.end(), '.');
   size_t end = path.find('.');
   for (auto i = dots; i > 0 && end != path.npos; --i) end = path.find('.', end + 1);
-  return path.substr(0, end);
+  const std::string_view cut = path.substr(0, end);
+  const std::string_view layer = LayerOfPath(path);
+  return layer.size() > cut.size() ? layer : cut;
 }
 
 // Of a picture that would be taller than wide: nodes one below the other, and columns.
@@ -515,10 +517,10 @@ class DetailedWriter {
   void WriteEdge(const std::string& from, const std::string& to, WireId wire) {
     const ValueType& type = program_.type(wire);
     const NodeId producer = program_.producer(wire);
-    std::string label = StrCat(" ", CompactType(type), " ");
+    std::string label = StrCat("\u00a0\u00a0", CompactType(type), "\u00a0");
     if (inside_.contains(producer) && priced_.insert(producer).second) {
       const std::string bytes = BytesOf(cost_.OfNode(producer));
-      if (!bytes.empty()) label += StrCat("<BR ALIGN=\"LEFT\"/> <B>", bytes, "</B> ");
+      if (!bytes.empty()) label += StrCat("<BR ALIGN=\"LEFT\"/>\u00a0\u00a0<B>", bytes, "</B> ");
     }
     edges_ +=
         StrCat("  ", from, " -> ", to, " [label=<", label, "<BR ALIGN=\"LEFT\"/>>, tooltip=\"",
@@ -603,6 +605,9 @@ std::string EscapeLabel(std::string_view text) {
         break;
       case '"':
         escaped += "&quot;";
+        break;
+      case '\\':
+        escaped += "&#92;";
         break;
       default:
         // Control characters are not allowed in XML.

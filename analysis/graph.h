@@ -35,7 +35,7 @@ StatusOr<std::string> DetailedGraph(std::string_view title, const ProgramCost& c
 // of equal cost only the first is drawn, and stands for all.
 DirectoryFiles ProgramGraphs(std::string_view title, const ProgramCost& cost);
 
-// Text as Graphviz's HTML-like labels want it: never empty, without control characters.
+// Text as Graphviz's labels and tooltips want it: never empty, without control characters.
 std::string EscapeLabel(std::string_view text);
 
 // Who places the nodes of a graph.

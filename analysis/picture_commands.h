@@ -1,4 +1,4 @@
-// The commands of lutra-analyze that draw. Each is given the arguments after its name and returns
+// The commands of lutra-analyze that draw and compare. Each is given the arguments after its name and returns
 // what it prints to stdout.
 #ifndef LUTRA_ANALYSIS_PICTURE_COMMANDS_H_
 #define LUTRA_ANALYSIS_PICTURE_COMMANDS_H_
@@ -15,6 +15,9 @@ StatusOr<std::string> RunGraph(std::span<const std::string> arguments);
 
 // trace: the figure of a protocol, or of a part of a model.
 StatusOr<std::string> RunTrace(std::span<const std::string> arguments);
+
+// compare: run directories side by side.
+StatusOr<std::string> RunCompare(std::span<const std::string> arguments);
 
 }  // namespace lutra
 

@@ -17,7 +17,7 @@ namespace {
 // Lengths are points.
 constexpr double kFontSize = 10;
 constexpr double kSmallSize = 9;
-constexpr double kLine = 13;         // from a line of a box to the next
+constexpr double kLine = 12;         // from a line of a box to the next
 constexpr double kColumnGap = 16;    // least room between the boxes of two roles
 constexpr double kLabelMargin = 16;  // of a label, from the ends of its arrow
 constexpr double kArrow = 23;        // height of an arrow with its label
@@ -345,6 +345,7 @@ class TraceDrawer {
     for (const auto& [role, work] : row.work) {
       TextBox box = formulas_ ? FormulaBox(work) : NamesBox(work, row.messages.empty());
       if (box.lines.empty()) continue;
+      AddTime(row, role, box);
       drawn.boxes_height = std::max(drawn.boxes_height, box.height + 8);
       drawn.boxes[role] = std::move(box);
     }
@@ -362,6 +363,20 @@ class TraceDrawer {
     drawn.height = std::max(drawn.boxes_height + arrows_height + (row.messages.empty() ? 0 : 8),
                             kLine * static_cast<double>(drawn.margin.size()) + 8);
     return drawn;
+  }
+
+  // In a picture of a run: how long the role worked on the nodes that begin here, with all that
+  // they do in the phase.
+  void AddTime(const TraceRow& row, Role role, TextBox& box) const {
+    if (options_.seconds.empty()) return;
+    double seconds = 0;
+    std::set<NodeId> counted;
+    for (const TraceWork& work : row.work.at(role)) {
+      if (work.after || !counted.insert(work.node).second) continue;
+      const auto found = options_.seconds.find({work.node, row.phase, role});
+      if (found != options_.seconds.end()) seconds += found->second;
+    }
+    if (seconds > 0) box.Add(StrCat(Fixed(1e3 * seconds, 3), " ms"), false);
   }
 
   TextBox FormulaBox(const std::vector<TraceWork>& work) const {
@@ -567,10 +582,10 @@ class TraceDrawer {
     for (size_t i = 0; i < columns_.size(); ++i) {
       const Role role = trace_.roles[i];
       canvas_.Label(columns_[i], top,
-                    StrCat("<TABLE BORDER=\"2\" CELLBORDER=\"0\" CELLPADDING=\"3\" COLOR=\"",
+                    StrCat("<TABLE BORDER=\"2\" CELLBORDER=\"0\" CELLPADDING=\"4\" COLOR=\"",
                            Color(role), "\" BGCOLOR=\"", Tint(role),
-                           "\" STYLE=\"ROUNDED\"><TR><TD>", "<FONT POINT-SIZE=\"12\"><B> ",
-                           RoleTitle(role), " </B></FONT></TD></TR></TABLE>"));
+                           "\" STYLE=\"ROUNDED\"><TR><TD>", "<FONT POINT-SIZE=\"12\"><B>",
+                           RoleTitle(role), "</B></FONT></TD></TR></TABLE>"));
     }
   }
 
@@ -594,12 +609,15 @@ class TraceDrawer {
     std::string html = StrCat(
         "<TABLE BORDER=\"1\" CELLBORDER=\"0\" CELLPADDING=\"3\" "
         "CELLSPACING=\"0\" COLOR=\"",
-        Color(role), "\" BGCOLOR=\"", Tint(role), "\"><TR><TD ALIGN=\"TEXT\" BALIGN=\"LEFT\">");
+        Color(role), "\" BGCOLOR=\"", Tint(role),
+        "\"><TR><TD><TABLE BORDER=\"0\" CELLBORDER=\"0\" "
+        "CELLPADDING=\"1\" CELLSPACING=\"0\">");
     for (size_t i = 0; i < box.lines.size(); ++i) {
       const bool bold = box.headings[i];
-      html += StrCat(bold ? "<B>" : "", box.lines[i], bold ? "</B>" : "", "<BR/>");
+      html += StrCat("<TR><TD ALIGN=\"LEFT\">", bold ? "<B>" : "", box.lines[i], bold ? "</B>" : "",
+                     "</TD></TR>");
     }
-    html += "</TD></TR>";
+    html += "</TABLE></TD></TR>";
     canvas_.Label(columns_[ColumnOf(role)], top + box.height / 2, html + "</TABLE>");
   }
 

@@ -68,11 +68,15 @@ class TraceCollector {
       return HasRounds(row.phase) && !row.messages.empty();
     });
     if (rounds > kMostTraceRounds) {
-      return InvalidArgument("expected a path with at most ", kMostTraceRounds, " rounds, found ",
-                             rounds, " rounds",
-                             prefix_.empty() ? "" : StrCat(" in '", prefix_, "'"));
+      return InvalidArgument("expected at most ", kMostTraceRounds,
+                             " rounds in one picture, found ", rounds,
+                             ": a longer path or fewer rounds would fit");
     }
     CollectRoles();
+    if (trace_.roles.empty()) {
+      return InvalidArgument("expected a path under which a role does something, found '", prefix_,
+                             "'");
+    }
     return std::move(trace_);
   }
 
@@ -178,6 +182,19 @@ class TraceCollector {
 
 StatusOr<ProtocolTrace> TraceOfProgram(const ProgramCost& cost, const TraceSelection& selection) {
   return TraceCollector(cost, selection).Collect();
+}
+
+std::map<Ledger::Work, double> SecondsPerSession(const Trace& trace) {
+  std::map<Ledger::Work, double> seconds;
+  const double sessions = std::max(1, trace.sessions());
+  for (const auto& [track, events] : trace.tracks) {
+    const double share = track.phase == Phase::kModel ? 1 : 1 / sessions;
+    for (const TraceEvent& event : events) {
+      if (event.kind != TraceEvent::Kind::kWork) continue;
+      seconds[{event.node, track.phase, track.role}] += share * event.span.seconds();
+    }
+  }
+  return seconds;
 }
 
 }  // namespace lutra

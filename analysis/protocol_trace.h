@@ -12,8 +12,10 @@
 
 #include "analysis/cost.h"
 #include "core/status.h"
+#include "mpc/ledger.h"
 #include "mpc/program.h"
 #include "mpc/role.h"
+#include "mpc/trace.h"
 
 namespace lutra {
 
@@ -64,11 +66,17 @@ struct TraceSelection {
 // is only in it where a protocol's figure has it.
 StatusOr<ProtocolTrace> TraceOfProgram(const ProgramCost& cost, const TraceSelection& selection);
 
+// How long each role worked on each node, by phase: the average over the sessions of a run (the
+// model is shared once).
+std::map<Ledger::Work, double> SecondsPerSession(const Trace& trace);
+
 struct TracePictureOptions {
   // Lines of the protocols' figures, or names of operations; by default as there is room.
   enum class Detail { kAutomatic, kFormulas, kNames };
   Detail detail = Detail::kAutomatic;
-  std::string note;     // before the sums below the title
+  std::string note;  // before the sums below the title
+  // Where the picture is of a run: how long a role worked on a node in a phase.
+  std::map<Ledger::Work, double> seconds;
   int first_round = 1;  // the number of level 0; a part may be numbered for itself
 };
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "analysis/cost.h"
 #include "analysis/graph.h"
@@ -11,6 +12,7 @@
 #include "analysis/picture_files.h"
 #include "analysis/program_flags.h"
 #include "analysis/protocol_trace.h"
+#include "analysis/run_directory.h"
 #include "core/command_line.h"
 #include "models/protocol_program.h"
 #include "models/synthetic.h"
@@ -38,14 +40,16 @@ CommandLine TraceCommandLine() {
       "lutra-analyze trace",
       StrCat("Draws a protocol trace with Graphviz, trace-NAME.svg and .pdf: roles as columns,\n"
              "rounds as rows, messages as arrows with their sizes, offline above online. Of a\n"
-             "protocol, or of a part of a model. Nothing runs.\n\n",
+             "protocol, of a part of a model, or of a run (RUN is its directory), with the time\n"
+             "that each role worked in a session. Nothing runs.\n\n",
              ProtocolsHelp(), "\n", kModelsHelp));
-  command_line.SetPositionals("PROTOCOL[:size=value,...]|MODEL", 1, 1);
+  command_line.SetPositionals("PROTOCOL[:size=value,...]|MODEL|RUN", 1, 1);
   AddProgramFlags(command_line);
   command_line
       .AddFlag("sharing", "additive|replicated",
                "of a protocol: how the result of lookup is shared; default additive")
-      .AddFlag("path", "PATH", "of a model: the part, layers.0.attention.softmax; default: all")
+      .AddFlag("path", "PATH",
+               "of a model or run: the part, layers.0.attention.softmax; default: all")
       .AddFlag("rounds", "A-B", "of these rounds online only")
       .AddSwitch("names", "names of operations, no formulas; default where there are many")
       .AddFlag("out", "DIR",
@@ -62,10 +66,11 @@ CommandLine TraceCommandLine() {
 struct Traced {
   std::string name;   // of the file
   std::string title;  // of the picture
-  std::unique_ptr<Program> program;
+  std::unique_ptr<const Program> program;
   std::string prefix;
-  bool numbered_alone = false;  // its rounds, from 1
-  std::string note;             // its sizes
+  bool numbered_alone = false;                  // its rounds, from 1
+  std::string note;                             // its sizes
+  std::map<Ledger::Work, double> seconds = {};  // of a run
 };
 
 // The sizes of "name:size=value,...".
@@ -152,7 +157,31 @@ StatusOr<Traced> TracedModel(const Registry& registry, const std::string& model,
   return traced;
 }
 
-// A protocol, a model, or an error that names the protocols.
+// The flags that choose the form of a program have no meaning for one that has run.
+StatusOr<Traced> TracedRun(const Registry& registry, const std::string& run,
+                           const Arguments& arguments) {
+  for (const char* flag :
+       {"batch", "linear", "lookup", "embedding", "deployment", "tables", "sharing"}) {
+    if (arguments.Has(flag))
+      return InvalidArgument("--", flag, ": expected no such flag with a run");
+  }
+  LUTRA_ASSIGN_OR_RETURN(RunFiles files, ReadRunDirectory(registry, run));
+  const std::string path = arguments.Text("path", "");
+  const fs::path folder = fs::path(run).lexically_normal();
+  const std::string last =
+      (folder.filename().empty() ? folder.parent_path() : folder).filename().string();
+  const std::string name = last.find_first_not_of('.') == last.npos ? "run" : last;
+  Traced traced{path.empty() ? name : StrCat(name, "-", path),
+                path.empty() ? run : StrCat(run, ": ", path),
+                std::move(files.program),
+                path,
+                false,
+                "times of one session on average",
+                SecondsPerSession(files.trace)};
+  return traced;
+}
+
+// A protocol, a model, a run, or an error that names the protocols.
 StatusOr<Traced> TracedOf(const Registry& registry, const Arguments& arguments) {
   LUTRA_ASSIGN_OR_RETURN(const BertProgramOptions options, ProgramOptions(arguments, 1));
   const std::string& argument = arguments.positionals()[0];
@@ -162,11 +191,13 @@ StatusOr<Traced> TracedOf(const Registry& registry, const Arguments& arguments) 
     return TracedProtocol(registry, argument, arguments, options);
   }
   std::error_code error;
+  if (fs::is_directory(argument, error)) return TracedRun(registry, argument, arguments);
   const bool is_model = IsSyntheticName(argument) || argument.ends_with(".safetensors") ||
                         fs::exists(argument, error);
   if (is_model) return TracedModel(registry, argument, arguments, options);
-  return InvalidArgument("expected a model or one of the protocols ", CommaSeparated(protocols),
-                         ", found '", name, "'", DidYouMean(name, protocols));
+  return InvalidArgument("expected a model, a run directory or one of the protocols ",
+                         CommaSeparated(protocols), ", found '", name, "'",
+                         DidYouMean(name, protocols));
 }
 
 // The levels of "A-B", of which one may be left out, or of "A".
@@ -209,6 +240,7 @@ StatusOr<std::string> RunTrace(std::span<const std::string> arguments) {
   TracePictureOptions options;
   if (traced.numbered_alone) options.first_round = 1 - FirstLevel(*traced.program, traced.prefix);
   options.note = traced.note;
+  options.seconds = traced.seconds;
   if (parsed.Has("names")) options.detail = TracePictureOptions::Detail::kNames;
   LUTRA_ASSIGN_OR_RETURN(const TraceSelection selection,
                          SelectionOf(parsed, traced, options.first_round));
@@ -216,7 +248,12 @@ StatusOr<std::string> RunTrace(std::span<const std::string> arguments) {
   StatusOr<ProtocolTrace> trace = TraceOfProgram(cost, selection);
   if (!trace.ok()) return Annotate(trace.status(), traced.title);
   const std::string graph = TraceGraph(traced.title, cost, *trace, options);
-  const std::string name = StrCat("trace-", traced.name);
+  std::string name = StrCat("trace-", traced.name);
+  for (char& character : name) {
+    const bool is_plain = absl::ascii_isalnum(static_cast<unsigned char>(character)) ||
+                          character == '.' || character == '_' || character == '-';
+    if (!is_plain) character = '-';
+  }
   DirectoryFiles pictures;
   LUTRA_ASSIGN_OR_RETURN(pictures[name + ".svg"], RenderSvg(graph, Layout::kFixed));
   LUTRA_ASSIGN_OR_RETURN(pictures[name + ".pdf"], RenderPdf(graph, Layout::kFixed));
