@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <optional>
 #include <utility>
 
-#include "core/arithmetic.h"
 #include "core/toml_file.h"
 
 namespace lutra {
@@ -178,7 +178,7 @@ class Reader {
   Status Evaluate(const TomlTable& table, int64_t bits, PublishedFigures& figures) const {
     const std::map<std::string, double, std::less<>> symbols = {
         {"l", static_cast<double>(bits)},
-        {"log_l", static_cast<double>(CeilLog2(bits))},
+        {"log_l", static_cast<double>(std::bit_width(static_cast<uint64_t>(bits - 1)))},
         {"lambda", static_cast<double>(security_bits_)}};
     figures.ring_bits = bits;
     const double bytes_of_a_bit = static_cast<double>(elements_) / 8;
