@@ -7,9 +7,10 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
-#include "core/output_directory.h"
+#include "analysis/trace_json.h"
 #include "core/file.h"
 #include "core/matrix_product.h"
+#include "core/output_directory.h"
 #include "core/version.h"
 
 namespace lutra {
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kRunJson = "run.json";
+constexpr std::string_view kRunProgram = "run.program";
+constexpr std::string_view kRunTrace = "run.trace";
 constexpr int64_t kMostRunBytes = int64_t{256} << 20;
 
 // The text as a cell: in quotes where it has to be.
@@ -110,9 +113,10 @@ Json OutputsJson(const RunSummary& summary) {
 
 // What is made from a run and belongs to it; a later run makes them stale.
 bool IsOwnFile(const std::string& name) {
-  static constexpr std::array<std::string_view, 11> kNames = {
-      kRunJson,      "ledger.csv",  "levels.csv", "work.csv",  "profile.csv", "trace.json",
-      "program.svg", "report.html", "report.md",  "trace.svg", "tables.tex"};
+  static constexpr std::array<std::string_view, 13> kNames = {
+      kRunJson,      "ledger.csv", "levels.csv", "work.csv",    "profile.csv",
+      "run.program", "run.trace",  "trace.json", "program.svg", "report.html",
+      "report.md",   "trace.svg",  "tables.tex"};
   const bool is_layer = name.starts_with("layer-") && name.ends_with(".svg");
   return is_layer || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
@@ -146,6 +150,26 @@ class Watch {
   std::vector<std::set<std::string>> keys_;
   std::string duplicate_;
 };
+
+std::string AsText(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Every node that a trace names is one of the program.
+Status CheckTrace(const Trace& trace, const Program& program, const std::string& where) {
+  if (trace.program != program.digest()) {
+    return InvalidArgument(where, ": program: expected ", program.digest().Hex(), ", found ",
+                           trace.program.Hex());
+  }
+  for (const auto& [id, events] : trace.tracks) {
+    for (const TraceEvent& event : events) {
+      if (event.kind != TraceEvent::Kind::kWork || event.node < program.nodes().size()) continue;
+      return InvalidArgument(where, ": node: expected fewer than ", program.nodes().size(),
+                             ", found ", event.node);
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -226,17 +250,19 @@ std::string WorkCsv(const Ledger& ledger) {
 
 Status CheckRunDirectory(const fs::path& path) { return CheckOutputDirectory(path, MayReplaceRun); }
 
-Status WriteRunDirectory(const fs::path& path, const RunSummary& summary, const Program& program,
-                         const Ledger& ledger) {
+Status WriteRunDirectory(const fs::path& path, const RunRecord& run) {
   DirectoryFiles files;
   // Arguments and names of files need not be UTF-8, JSON has to.
-  const std::string run =
-      RunJson(summary, program, ledger).dump(2, ' ', false, Json::error_handler_t::replace);
-  files[std::string(kRunJson)] = run + "\n";
-  files["ledger.csv"] = LedgerCsv(program, ledger);
-  files["levels.csv"] = LevelsCsv(ledger);
-  files["work.csv"] = WorkCsv(ledger);
-  if (!summary.profile.empty()) files["profile.csv"] = ProfileCsv(summary.profile);
+  const std::string json = RunJson(run.summary, run.program, run.ledger)
+                               .dump(2, ' ', false, Json::error_handler_t::replace);
+  files[std::string(kRunJson)] = json + "\n";
+  files["ledger.csv"] = LedgerCsv(run.program, run.ledger);
+  files["levels.csv"] = LevelsCsv(run.ledger);
+  files["work.csv"] = WorkCsv(run.ledger);
+  files[std::string(kRunProgram)] = AsText(WriteProgram(run.program));
+  files[std::string(kRunTrace)] = AsText(TraceFile(run.trace));
+  files["trace.json"] = TraceJson(run.program, run.trace);
+  if (!run.summary.profile.empty()) files["profile.csv"] = ProfileCsv(run.summary.profile);
   return WriteOutputDirectory(path, files, MayReplaceRun, IsOwnFile);
 }
 
@@ -262,6 +288,27 @@ StatusOr<Json> ReadRunJson(const fs::path& directory) {
     return InvalidArgument(where, "format: expected ", kRunFormat, ", found ", found);
   }
   return run;
+}
+
+StatusOr<RunFiles> ReadRunDirectory(const Registry& registry, const fs::path& directory) {
+  constexpr int64_t kMostProgramBytes = int64_t{1} << 30;
+  RunFiles files;
+  LUTRA_ASSIGN_OR_RETURN(files.run, ReadRunJson(directory));
+  const fs::path file = directory / kRunProgram;
+  const std::string where = StrCat("'", file.string(), "'");
+  LUTRA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(file, kMostProgramBytes));
+  LUTRA_ASSIGN_OR_RETURN(Program program, ReadProgram(registry, bytes, where));
+  const std::string digest = program.digest().Hex();
+  const Json named = files.run.value(Json::json_pointer("/program/digest"), Json());
+  if (named != digest) {
+    return InvalidArgument(where, ": digest: expected ", named.dump(), " as ", kRunJson,
+                           " says, found ", digest);
+  }
+  files.program = std::make_unique<const Program>(std::move(program));
+  LUTRA_ASSIGN_OR_RETURN(files.trace, ReadTraceFile(directory / kRunTrace));
+  LUTRA_RETURN_IF_ERROR(
+      CheckTrace(files.trace, *files.program, StrCat("'", (directory / kRunTrace).string(), "'")));
+  return files;
 }
 
 }  // namespace lutra

@@ -4,6 +4,9 @@
 //   ledger.csv  node, path, protocol, level, phase, from, to, bits
 //   levels.csv  phase, level, from, to, bytes, messages
 //   work.csv    node, phase, role, seconds
+//   run.program the program, as mpc/program.h has it
+//   run.trace   what happened when, for replays: mpc/trace.h
+//   trace.json  the same as a timeline: analysis/trace_json.h
 //
 // The tables add up all sessions. Seconds are wall time, bytes payload.
 #ifndef LUTRA_ANALYSIS_RUN_DIRECTORY_H_
@@ -12,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -22,6 +26,7 @@
 #include "core/status.h"
 #include "mpc/ledger.h"
 #include "mpc/program.h"
+#include "mpc/trace.h"
 
 namespace lutra {
 
@@ -94,14 +99,33 @@ std::string WorkCsv(const Ledger& ledger);
 // directory, or the place cannot be written. To be asked before a run; leaves nothing behind.
 Status CheckRunDirectory(const std::filesystem::path& path);
 
+// What a run left to analyse.
+struct RunRecord {
+  const RunSummary& summary;
+  const Program& program;
+  const Ledger& ledger;
+  const Trace& trace;
+};
+
 // Writes a run directory, all or nothing; an earlier run there is replaced, and what others put
 // beside its files is kept. What is not a run directory is not touched.
-Status WriteRunDirectory(const std::filesystem::path& path, const RunSummary& summary,
-                         const Program& program, const Ledger& ledger);
+Status WriteRunDirectory(const std::filesystem::path& path, const RunRecord& run);
 
 // run.json of a run directory: an object of this format. An error names the file and what is wrong:
 // missing, larger than a run.json can be, not JSON, a field twice, another format.
 StatusOr<nlohmann::ordered_json> ReadRunJson(const std::filesystem::path& directory);
+
+// A run directory read back: what reports and replays start from.
+struct RunFiles {
+  nlohmann::ordered_json run;  // run.json
+  std::unique_ptr<const Program> program;
+  Trace trace;
+};
+// Errors name the file: missing (a run of an earlier version), damaged, of a protocol that the
+// registry does not have, or a program or trace that is not the one that run.json names. The
+// registry outlives the result.
+StatusOr<RunFiles> ReadRunDirectory(const Registry& registry,
+                                    const std::filesystem::path& directory);
 
 }  // namespace lutra
 

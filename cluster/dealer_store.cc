@@ -20,7 +20,7 @@ constexpr size_t kIdentifierDigits = 32;
 constexpr std::string_view kProgramExtension = ".program";
 constexpr std::string_view kTablesExtension = ".tables";
 constexpr std::string_view kLedgerExtension = ".ledger";
-constexpr SectionFormat kLedgerFormat{"LUTRALED", 1, "a ledger"};
+constexpr SectionFormat kLedgerFormat{"LUTRALED", 2, "a ledger"};
 
 // A DealRecord without the ledger, which is a section of its own.
 struct StoredRecord {
@@ -38,7 +38,8 @@ Status WriteRecord(const fs::path& path, const DealRecord& record) {
   const std::vector<std::byte> header = WriteArchive(
       StoredRecord{record.tape.bytes, record.program.bytes, record.number, record.seconds});
   const std::vector<std::byte> ledger = WriteLedger(record.ledger);
-  const std::array<std::span<const std::byte>, 2> sections = {header, ledger};
+  const std::vector<std::byte> trace = WriteTrace(record.trace);
+  const std::array<std::span<const std::byte>, 3> sections = {header, ledger, trace};
   return WriteSections(path, kLedgerFormat, sections);
 }
 
@@ -251,8 +252,8 @@ StatusOr<DealRecord> DealerStore::LoadLedger(const Identifier& tape) const {
     return absl::NotFoundError(StrCat(where, ": no ledger of this tape"));
   }
   LUTRA_ASSIGN_OR_RETURN(const auto sections, ReadSections(file, kLedgerFormat, Secrecy::kSecret));
-  if (sections.size() != 2) {
-    return InvalidArgument(where, ": expected 2 sections, found ", sections.size());
+  if (sections.size() != 3) {
+    return InvalidArgument(where, ": expected 3 sections, found ", sections.size());
   }
   LUTRA_ASSIGN_OR_RETURN(const StoredRecord stored, ReadArchive<StoredRecord>(sections[0], where));
   if (stored.tape != tape.bytes) {
@@ -262,9 +263,10 @@ StatusOr<DealRecord> DealerStore::LoadLedger(const Identifier& tape) const {
   if (!(stored.seconds >= 0) || std::isinf(stored.seconds)) {
     return InvalidArgument(where, ": seconds: expected at least 0, found ", stored.seconds);
   }
-  DealRecord record{tape, {}, stored.number, stored.seconds, {}};
+  DealRecord record{tape, {}, stored.number, stored.seconds, {}, {}};
   record.program.bytes = stored.program;
   LUTRA_ASSIGN_OR_RETURN(record.ledger, ReadLedger(sections[1], where));
+  LUTRA_ASSIGN_OR_RETURN(record.trace, ReadTrace(sections[2], where));
   return record;
 }
 

@@ -25,6 +25,7 @@
 #include "core/status.h"
 #include "mpc/builder.h"
 #include "mpc/ledger.h"
+#include "mpc/trace.h"
 #include "mpc/program.h"
 
 namespace lutra {
@@ -36,6 +37,7 @@ struct DealRecord {
   uint64_t number = 0;  // as in the headers
   double seconds = 0;
   Ledger ledger;  // of the phase deal
+  Trace trace;    // when, as session 0
 };
 
 class DealerStore {

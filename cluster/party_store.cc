@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr SectionFormat kKeysFormat{"LUTRAKEY", 1, "keys"};
 constexpr SectionFormat kModelFormat{"LUTRAMOD", 1, "shares of a model"};
-constexpr SectionFormat kSessionFormat{"LUTRASES", 1, "a session"};
+constexpr SectionFormat kSessionFormat{"LUTRASES", 2, "a session"};
 constexpr int64_t kMaxProgramBytes = int64_t{1} << 30;
 constexpr std::string_view kProgramExtension = ".program";
 constexpr std::string_view kModelExtension = ".model";
@@ -619,7 +619,8 @@ Status PartyStore::AddSession(const SessionRecord& session) {
   stored.counters = session.counters;
   const std::vector<std::byte> header = WriteArchive(stored);
   const std::vector<std::byte> ledger = WriteLedger(session.ledger);
-  const std::array<std::span<const std::byte>, 2> sections = {header, ledger};
+  const std::vector<std::byte> trace = WriteTrace(session.trace);
+  const std::array<std::span<const std::byte>, 3> sections = {header, ledger, trace};
   std::string number = StrCat(next_session_);
   number.insert(0, number.size() < 8 ? 8 - number.size() : 0, '0');
   const std::string name = StrCat(number, "-", session.session.Hex(), kSessionExtension);
@@ -649,8 +650,8 @@ StatusOr<SessionRecord> PartyStore::LoadSession(const Identifier& session) const
   const fs::path file = path() / "sessions" / *name;
   const std::string where = StrCat("'", file.string(), "'");
   LUTRA_ASSIGN_OR_RETURN(const auto sections, ReadSections(file, kSessionFormat, Secrecy::kSecret));
-  if (sections.size() != 2) {
-    return InvalidArgument(where, ": expected 2 sections, found ", sections.size());
+  if (sections.size() != 3) {
+    return InvalidArgument(where, ": expected 3 sections, found ", sections.size());
   }
   LUTRA_ASSIGN_OR_RETURN(const StoredSession stored,
                          ReadArchive<StoredSession>(sections[0], where));
@@ -662,6 +663,7 @@ StatusOr<SessionRecord> PartyStore::LoadSession(const Identifier& session) const
   record.seconds = stored.seconds;
   record.counters = stored.counters;
   LUTRA_ASSIGN_OR_RETURN(record.ledger, ReadLedger(sections[1], where));
+  LUTRA_ASSIGN_OR_RETURN(record.trace, ReadTrace(sections[2], where));
   return record;
 }
 

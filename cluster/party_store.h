@@ -31,6 +31,7 @@
 #include "core/status.h"
 #include "mpc/keys.h"
 #include "mpc/ledger.h"
+#include "mpc/trace.h"
 #include "mpc/message.h"
 #include "mpc/program.h"
 
@@ -58,6 +59,7 @@ struct SessionRecord {
   std::array<double, kPhases.size()> seconds{};  // by Phase
   std::map<std::string, int64_t> counters;       // "framing_bytes"
   Ledger ledger;                                 // what this role sent, and its work
+  Trace trace;                                   // when, as session 0
 };
 
 // A part that may not be used, and why: "...: already consumed".

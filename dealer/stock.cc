@@ -85,15 +85,19 @@ StatusOr<DealRecord> DealIntoStore(DealerStore& store, const BuiltProgram& built
                                                   HeaderFor(Role::kP1, program, seed),
                                                   HeaderFor(Role::kP2, program, seed)}));
   }
-  DealRecord record{seed.tape, digest, seed.number, 0, {}};
+  DealRecord record{seed.tape, digest, seed.number, 0, {}, {}};
+  TraceRecorder recorder;
+  Listeners listeners{&record.ledger, &recorder};
   const auto start = std::chrono::steady_clock::now();
   const auto sink = [&](Role role, std::span<const std::byte> words) -> Status {
     if (options.stopped && options.stopped()) return absl::CancelledError("dealing was stopped");
     return tape->Append(role, words);
   };
   LUTRA_RETURN_IF_ERROR(
-      DealWindows(program, built.tables, seed, {options.window_bytes, &record.ledger}, pool, sink));
+      DealWindows(program, built.tables, seed, {options.window_bytes, &listeners}, pool, sink));
   record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  record.trace = std::move(recorder.trace());
+  record.trace.threads[Role::kDealer] = pool.threads();
   LUTRA_RETURN_IF_ERROR(tape->Finish(record));
   const auto held = lock();
   LUTRA_RETURN_IF_ERROR(tape->Commit());

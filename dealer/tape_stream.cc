@@ -103,7 +103,9 @@ Status TapeStream::SendWindow(std::span<const std::byte> p1, std::span<const std
 }
 
 StatusOr<DealRecord> TapeStream::Run(ThreadPool& pool, int64_t window_bytes) {
-  DealRecord record{tape(), program(), seed_.number, 0, {}};
+  DealRecord record{tape(), program(), seed_.number, 0, {}, {}};
+  TraceRecorder recorder;
+  Listeners listeners{&record.ledger, &recorder};
   const auto start = std::chrono::steady_clock::now();
   std::span<const std::byte> p1;
   const auto sink = [&](Role role, std::span<const std::byte> words) {
@@ -113,13 +115,15 @@ StatusOr<DealRecord> TapeStream::Run(ThreadPool& pool, int64_t window_bytes) {
   };
   Status status;
   try {
-    status = DealWindows(built_->program, built_->tables, seed_, {window_bytes, &record.ledger},
-                         pool, sink);
+    status =
+        DealWindows(built_->program, built_->tables, seed_, {window_bytes, &listeners}, pool, sink);
   } catch (const std::bad_alloc&) {
     status = Unavailable("not enough memory for a window of the tape");
   }
   if (status.ok()) status = FinishParts();
   record.seconds = SecondsSince(start);
+  record.trace = std::move(recorder.trace());
+  record.trace.threads[Role::kDealer] = pool.threads();
   const std::lock_guard lock(mutex_);
   if (!status.ok()) EndLocked(status);
   state_ = State::kEnded;

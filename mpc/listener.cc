@@ -2,8 +2,7 @@
 
 namespace lutra {
 
-void Listeners::OnPart(const Node& node, Phase phase, int level, Role from, Role to,
-                       int64_t bits) {
+void Listeners::OnPart(const Node& node, Phase phase, int level, Role from, Role to, int64_t bits) {
   for (Listener* each : listeners_) each->OnPart(node, phase, level, from, to, bits);
 }
 

@@ -36,9 +36,8 @@ Status ReadLink(const TomlTable& table, Network::Link& link) {
 // The roles that a key of a [[link]] names; all where it is left out.
 StatusOr<std::vector<Role>> ReadRoles(const TomlTable& table, std::string_view key) {
   if (!table.Has(key)) return std::vector<Role>(kRoles.begin(), kRoles.end());
-  LUTRA_ASSIGN_OR_RETURN(
-      const std::string name,
-      table.Choice(key, {"dealer", "p0", "p1", "p2", "model-owner", "data-owner"}));
+  LUTRA_ASSIGN_OR_RETURN(const std::string name, table.Choice(key, {"dealer", "p0", "p1", "p2",
+                                                                    "model-owner", "data-owner"}));
   const auto role =
       std::find_if(kRoles.begin(), kRoles.end(), [&](Role each) { return Name(each) == name; });
   return std::vector<Role>{*role};
@@ -102,8 +101,8 @@ Status ReadMessages(const TomlTable& root, Network& network) {
 Status ReadComputes(const TomlTable& root, Network& network) {
   if (!root.Has("compute")) return absl::OkStatus();
   LUTRA_ASSIGN_OR_RETURN(const TomlTable all, root.Table("compute"));
-  LUTRA_RETURN_IF_ERROR(all.CheckKeys(
-      {"speed", "threads", "dealer", "p0", "p1", "p2", "model-owner", "data-owner"}));
+  LUTRA_RETURN_IF_ERROR(
+      all.CheckKeys({"speed", "threads", "dealer", "p0", "p1", "p2", "model-owner", "data-owner"}));
   Network::Compute compute;
   LUTRA_RETURN_IF_ERROR(ReadCompute(all, compute));
   network.compute.fill(compute);
@@ -119,14 +118,14 @@ Status ReadComputes(const TomlTable& root, Network& network) {
 StatusOr<Network> FromToml(const TomlFile& file) {
   const TomlTable root = file.root();
   LUTRA_RETURN_IF_ERROR(file.CheckFormat(kFormat));
-  LUTRA_RETURN_IF_ERROR(root.CheckKeys(
-      {"format", "name", "description", "links", "link", "messages", "compute"}));
+  LUTRA_RETURN_IF_ERROR(
+      root.CheckKeys({"format", "name", "description", "links", "link", "messages", "compute"}));
   Network network;
   constexpr std::string_view kName = "a name of a to z, 0 to 9, '-' and '.'";
   LUTRA_ASSIGN_OR_RETURN(network.name, root.Text("name", kName));
-  const bool is_name = !network.name.empty() && network.name.size() <= 64 &&
-                       network.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") ==
-                           std::string::npos;
+  const bool is_name =
+      !network.name.empty() && network.name.size() <= 64 &&
+      network.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos;
   if (!is_name) return root.Wrong("name", kName, StrCat("'", network.name, "'"));
   if (root.Has("description")) {
     LUTRA_ASSIGN_OR_RETURN(network.description, root.Text("description"));

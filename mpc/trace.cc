@@ -110,8 +110,8 @@ void PutEvent(std::vector<std::byte>& out, const TraceEvent& event, int64_t& pre
   PutNumber(out, is_work ? event.node : static_cast<uint64_t>(event.bytes));
   const int64_t step = event.span.begin - previous;
   previous = event.span.begin;
-  PutNumber(out, step < 0 ? (static_cast<uint64_t>(-step) << 1 | 1) : static_cast<uint64_t>(step)
-                                                                         << 1);
+  PutNumber(out,
+            step < 0 ? (static_cast<uint64_t>(-step) << 1 | 1) : static_cast<uint64_t>(step) << 1);
   if (event.kind != TraceEvent::Kind::kSend) {
     PutNumber(out, static_cast<uint64_t>(event.span.end - event.span.begin));
   }
@@ -180,10 +180,10 @@ Span Trace::Extent() const {
   return extent.begin > extent.end ? Span{} : extent;
 }
 
-void Trace::Add(const Trace& other) {
+void Trace::Add(const Trace& other, int32_t first_session) {
   threads.insert(other.threads.begin(), other.threads.end());
   for (const auto& [id, events] : other.tracks) {
-    std::vector<TraceEvent>& track = tracks[id];
+    std::vector<TraceEvent>& track = tracks[{id.session + first_session, id.phase, id.role}];
     track.insert(track.end(), events.begin(), events.end());
   }
 }
@@ -191,9 +191,8 @@ void Trace::Add(const Trace& other) {
 void TraceRecorder::OnMessage(Phase phase, int level, Role from, Role to,
                               std::span<const std::byte> payload, bool) {
   const int64_t now = MonotonicNanoseconds();
-  trace_.tracks[{session_, phase, from}].push_back({TraceEvent::Kind::kSend, 0, to, level,
-                                                    static_cast<int64_t>(payload.size()),
-                                                    {now, now, 0}});
+  trace_.tracks[{session_, phase, from}].push_back(
+      {TraceEvent::Kind::kSend, 0, to, level, static_cast<int64_t>(payload.size()), {now, now, 0}});
 }
 
 void TraceRecorder::OnReceive(Phase phase, int level, Role from, Role to, int64_t bytes,
@@ -254,11 +253,11 @@ StatusOr<Trace> ReadTrace(std::span<const std::byte> bytes, std::string_view whe
 std::vector<std::byte> TraceFile(const Trace& trace) {
   const std::vector<std::byte> body = WriteTrace(trace);
   const Checksum checksum = ChecksumOf(body);
-  std::vector<std::byte> file(kHeaderBytes);
+  std::vector<std::byte> file(kHeaderBytes + body.size());
   std::memcpy(file.data(), kMagic.data(), kMagic.size());
   std::memcpy(file.data() + kMagic.size(), &kVersion, sizeof(kVersion));
   std::memcpy(file.data() + kMagic.size() + sizeof(kVersion), checksum.data(), checksum.size());
-  file.insert(file.end(), body.begin(), body.end());
+  std::memcpy(file.data() + kHeaderBytes, body.data(), body.size());
   return file;
 }
 

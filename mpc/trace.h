@@ -29,10 +29,10 @@ struct TraceEvent {
   enum class Kind : uint8_t { kWork, kSend, kReceive };
 
   Kind kind = Kind::kWork;
-  NodeId node = 0;               // of work
-  Role peer = Role::kDealer;     // of a message: to whom, from whom
-  int32_t level = 0;             // of a message, and of work that belongs to a level
-  int64_t bytes = 0;             // of a message: payload
+  NodeId node = 0;            // of work
+  Role peer = Role::kDealer;  // of a message: to whom, from whom
+  int32_t level = 0;          // of a message, and of work that belongs to a level
+  int64_t bytes = 0;          // of a message: payload
   // Work: while it went on, and its CPU time. A receipt: from when it was wanted until it was
   // there. A message is sent at `begin`, which is its `end`.
   Span span;
@@ -52,22 +52,21 @@ struct Trace {
     friend auto operator<=>(const TrackId&, const TrackId&) = default;
   };
 
-  Digest program{};                                // whose nodes are named
-  std::map<Role, int32_t> threads;                 // that a role computed with
+  Digest program{};                 // whose nodes are named
+  std::map<Role, int32_t> threads;  // that a role computed with
   std::map<TrackId, std::vector<TraceEvent>> tracks;
 
   int sessions() const;  // one more than the highest; 0 of an empty trace
   // The earliest begin and the latest end of anything.
   Span Extent() const;
-  // Takes over the tracks of another one: of another role, or of another session.
-  void Add(const Trace& other);
+  // Takes over the tracks of another one, of other roles or sessions; its session 0 becomes
+  // `first_session`.
+  void Add(const Trace& other, int32_t first_session = 0);
 };
 
 // Records a trace. Of one thread at a time.
 class TraceRecorder final : public Listener {
  public:
-  TraceRecorder() = default;
-
   // What follows belongs to this session. 0 before the first call.
   void SetSession(int32_t session) { session_ = session; }
 

@@ -117,13 +117,13 @@ class ModelSender {
 
   // `walker` has been given its keys and the weights.
   Status ToParties(const Program& program, const Identifier& model, WipedKeys& keys, Walker& walker,
-                   Ledger& ledger) {
+                   Listener& listener) {
     for (const Role party : kParties) {
       LUTRA_ASSIGN_OR_RETURN(const Identifier channel, RandomIdentifier());
       parties_.push_back({party, channel});
     }
     Status status = AskParties(model, keys);
-    if (status.ok()) status = SendShares(program, walker, ledger);
+    if (status.ok()) status = SendShares(program, walker, listener);
     if (!status.ok()) {
       CancelAll(endpoint_, parties_, status);
     } else {
@@ -156,10 +156,10 @@ class ModelSender {
     return absl::OkStatus();
   }
 
-  Status SendShares(const Program& program, Walker& walker, Ledger& ledger) {
+  Status SendShares(const Program& program, Walker& walker, Listener& listener) {
     for (int level = 0; level < program.levels(Phase::kModel); ++level) {
       for (auto& [to, message] : walker.Before(Phase::kModel, level)) {
-        ledger.OnMessage(Phase::kModel, level, walker.role(), to, message, /*continues=*/false);
+        listener.OnMessage(Phase::kModel, level, walker.role(), to, message, /*continues=*/false);
         const auto party = std::find_if(parties_.begin(), parties_.end(),
                                         [to = to](const Asked& one) { return one.role == to; });
         LUTRA_CHECK(party != parties_.end());
@@ -266,9 +266,9 @@ class Session {
     return absl::OkStatus();
   }
 
-  Status Run(const MessagePlan& plan, Walker& walker, InferResult& result) {
+  Status Run(const MessagePlan& plan, Walker& walker, Listener& listener, InferResult& result) {
     LinkedWalker linked(program_, plan, walker, {&endpoint_, join_.session, {}, patience_.silence},
-                        &result.ledger);
+                        &listener);
     return linked.Run(Phase::kOnline, nullptr, [&](int level) {
       for (const Node& node : program_.nodes()) {
         if (node.phase != Phase::kOnline || node.level != level || !IsReveal(node)) continue;
@@ -301,7 +301,9 @@ StatusOr<SharedModel> SendModel(Endpoint& endpoint, const Program& program,
   LUTRA_ASSIGN_OR_RETURN(const bool to_parties, ToParties(options.to));
   const bool to_dealer = options.to.size() > (to_parties ? kParties.size() : 0);
   SharedModel shared;
-  Walker walker(program, Role::kModelOwner, pool, &shared.ledger);
+  TraceRecorder recorder;
+  Listeners listeners{&shared.ledger, &recorder};
+  Walker walker(program, Role::kModelOwner, pool, &listeners);
   WipedKeys keys;
   LUTRA_RETURN_IF_ERROR(DrawModelKeys(options.insecure_seed, keys));
   if (to_parties) {
@@ -313,9 +315,11 @@ StatusOr<SharedModel> SendModel(Endpoint& endpoint, const Program& program,
   ModelSender sender(endpoint, program, options.patience);
   if (to_dealer) LUTRA_RETURN_IF_ERROR(sender.ToDealer(PackTables(program, tables)));
   if (to_parties) {
-    LUTRA_RETURN_IF_ERROR(sender.ToParties(program, *shared.model, keys, walker, shared.ledger));
+    LUTRA_RETURN_IF_ERROR(sender.ToParties(program, *shared.model, keys, walker, listeners));
   }
   shared.seconds = SecondsSince(start);
+  shared.trace = std::move(recorder.trace());
+  shared.trace.threads[Role::kModelOwner] = pool.threads();
   return shared;
 }
 
@@ -324,7 +328,9 @@ StatusOr<InferResult> Infer(Endpoint& endpoint, const Program& program, const Me
                             const OwnerPatience& patience) {
   constexpr std::array kOnline = {Role::kP1, Role::kP2};
   InferResult result;
-  Walker walker(program, Role::kDataOwner, pool, &result.ledger);
+  TraceRecorder recorder;
+  Listeners listeners{&result.ledger, &recorder};
+  Walker walker(program, Role::kDataOwner, pool, &listeners);
   // Checks the inputs, before a tape is spent on them.
   LUTRA_RETURN_IF_ERROR(walker.StartSession({}, data));
   LUTRA_RETURN_IF_ERROR(ConnectAll(endpoint, kOnline, patience.connect));
@@ -339,8 +345,10 @@ StatusOr<InferResult> Infer(Endpoint& endpoint, const Program& program, const Me
   result.wait_seconds = SecondsSince(start);
   start = std::chrono::steady_clock::now();
   if (status.ok()) status = walker.StartSession(KeyRing::OfTapeKeys(keys.all()), data);
-  if (status.ok()) status = session.Run(plan, walker, result);
+  if (status.ok()) status = session.Run(plan, walker, listeners, result);
   result.seconds = SecondsSince(start);
+  result.trace = std::move(recorder.trace());
+  result.trace.threads[Role::kDataOwner] = pool.threads();
   walker.EndSession();
   if (!status.ok()) endpoint.Cancel(result.session, status);
   endpoint.Close(result.session);

@@ -16,6 +16,7 @@
 #include "mpc/keys.h"
 #include "mpc/ledger.h"
 #include "mpc/program.h"
+#include "mpc/trace.h"
 #include "parties/linked_walker.h"
 
 namespace lutra {
@@ -45,6 +46,7 @@ struct SendModelOptions {
 struct SharedModel {
   std::optional<Identifier> model;  // none where the dealer alone was sent something
   Ledger ledger;                    // what the owner sent the parties
+  Trace trace;                      // when, as session 0
   double seconds = 0;
 };
 
@@ -61,6 +63,7 @@ StatusOr<SharedModel> SendModel(Endpoint& endpoint, const Program& program,
 struct InferResult {
   NamedTensors revealed;
   Ledger ledger;  // what the owner sent
+  Trace trace;    // and received, when, as session 0
   Identifier session;
   Identifier tape;
   double wait_seconds = 0;  // until P1 and P2 had opened the session

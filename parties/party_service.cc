@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/version.h"
 
 namespace lutra {
@@ -130,19 +131,25 @@ StatusOr<const PartyService::ServedProgram*> PartyService::Serve(const Digest& d
 }
 
 // Walks the model phase on what the model owner sent.
-Status PartyService::AddModel(const ModelRecord& record, Ledger* ledger) {
+Status PartyService::AddModel(const ModelRecord& record, Listener* listener) {
   auto model = std::make_unique<Model>();
   model->id = record.id;
   LUTRA_ASSIGN_OR_RETURN(model->served, Serve(record.program));
   const Program& program = model->served->program;
-  model->walker = std::make_unique<Walker>(program, role_, pool_, ledger);
+  model->walker = std::make_unique<Walker>(program, role_, pool_, listener);
   LUTRA_RETURN_IF_ERROR(
       model->walker->StartModel(KeyRing::ForModel(record.keys, record.id), NothingOwned()));
   for (int level = 0; level < program.levels(Phase::kModel); ++level) {
     model->walker->Before(Phase::kModel, level);
     std::vector<std::pair<Role, Bytes>> messages;
     for (const ModelRecord::Message& message : record.messages) {
-      if (message.level == level) messages.emplace_back(message.from, message.payload);
+      if (message.level != level) continue;
+      if (listener != nullptr) {  // it has come long ago
+        const int64_t now = MonotonicNanoseconds();
+        listener->OnReceive(Phase::kModel, level, message.from, role_,
+                            static_cast<int64_t>(message.payload.size()), {now, now, 0});
+      }
+      messages.emplace_back(message.from, message.payload);
     }
     LUTRA_RETURN_IF_ERROR(model->walker->After(Phase::kModel, level, std::move(messages)));
   }
@@ -331,7 +338,11 @@ StatusOr<Bytes> PartyService::OnShareModel(const Request& request) {
   shared.program = record.program;
   {
     Timer timer(shared.seconds[static_cast<size_t>(Phase::kModel)]);
-    const Status added = AddModel(record, &shared.ledger);
+    TraceRecorder recorder;
+    Listeners listeners{&shared.ledger, &recorder};
+    const Status added = AddModel(record, &listeners);
+    shared.trace = std::move(recorder.trace());
+    shared.trace.threads[role_] = pool_.threads();
     if (!added.ok()) {  // else no later start would get past it
       const std::lock_guard lock(store_mutex_);
       LUTRA_RETURN_IF_ERROR(store_.RemoveModel(record.id));
@@ -491,9 +502,10 @@ StatusOr<PartyService::SessionPointer> PartyService::Begin(Model& model, const I
       spare_.pop_back();
     }
   }
-  session->feed = std::make_unique<TapeFeed>(program, role_, std::move(source),
-                                             options_.tape_memory_bytes, std::move(memory));
-  session->walker = model.walker->Fork(&session->ledger);
+  session->feed =
+      std::make_unique<TapeFeed>(program, role_, std::move(source), options_.tape_memory_bytes,
+                                 std::move(memory), &session->listeners);
+  session->walker = model.walker->Fork(&session->listeners);
   session->walker->UsePool(ahead_pool_);
   return session;
 }
@@ -516,7 +528,7 @@ void PartyService::PrepareSession(const SessionPointer& session, const Identifie
     LUTRA_RETURN_IF_ERROR(session->walker->StartSession(
         KeyRing::ForTape(keys, program.digest(), session->tape), NothingOwned()));
     LinkedWalker walk(program, session->model->served->plan, *session->walker,
-                      {&endpoint_, channel, {}, options_.silence_seconds}, &session->ledger);
+                      {&endpoint_, channel, {}, options_.silence_seconds}, &session->listeners);
     return walk.Run(Phase::kPrepare);
   };
   Status status = prepare();
@@ -552,7 +564,7 @@ void PartyService::RunOnline(const SessionPointer& session, const std::optional<
   LinkedWalker::Links links{&endpoint_, session->id, {}, options_.silence_seconds};
   if (owner.has_value()) links.peers[Role::kDataOwner] = *owner;
   LinkedWalker walk(program, session->model->served->plan, *session->walker, links,
-                    &session->ledger);
+                    &session->listeners);
   session->walker->UsePool(pool_);
   const int64_t framing = FramingBytes();
   Status status;
@@ -577,6 +589,8 @@ Status PartyService::Record(const Session& session, int64_t framing_bytes) {
   record.seconds = session.seconds;
   record.counters["framing_bytes"] = framing_bytes;
   record.ledger = session.ledger;
+  record.trace = session.recorder.trace();
+  record.trace.threads[role_] = pool_.threads();
   const std::lock_guard lock(store_mutex_);
   return store_.AddSession(record);
 }

@@ -74,6 +74,8 @@ class PartyService {
     Identifier id;  // once opened
     bool joined = false;
     Ledger ledger;
+    TraceRecorder recorder;
+    Listeners listeners{&ledger, &recorder};
     std::array<double, kPhases.size()> seconds{};
     std::unique_ptr<Walker> walker;
     std::unique_ptr<TapeFeed> feed;
@@ -96,8 +98,8 @@ class PartyService {
   Status MakeKeys();
   Status LoadModels();
   StatusOr<const ServedProgram*> Serve(const Digest& digest);
-  // The ledger, which may be null, is told of the work.
-  Status AddModel(const ModelRecord& record, Ledger* ledger);
+  // The listener, which may be null, is told of what came and of the work.
+  Status AddModel(const ModelRecord& record, Listener* listener);
   // Compares keys with another party, and gets those that it makes.
   Status MeetWith(Role peer);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cluster/wire.h"
+#include "core/clock.h"
 
 namespace lutra {
 namespace {
@@ -78,8 +79,12 @@ Status StreamTape::Read(std::span<std::byte> words) {
 }
 
 TapeFeed::TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource> source,
-                   int64_t memory_bytes, Buffer memory)
-    : program_(program), role_(role), source_(std::move(source)), words_(std::move(memory)) {
+                   int64_t memory_bytes, Buffer memory, Listener* listener)
+    : program_(program),
+      role_(role),
+      source_(std::move(source)),
+      listener_(listener),
+      words_(std::move(memory)) {
   const bool whole = source_->header().words <= memory_bytes;
   windows_ = TapeLayout::Windows(
       program, whole ? std::numeric_limits<int64_t>::max() : std::min(kWindowBytes, memory_bytes));
@@ -93,7 +98,12 @@ Buffer TapeFeed::TakeMemory() && {
 Status TapeFeed::ReadWindow() {
   layout_.emplace(program_, windows_[window_].levels);
   words_.Resize(static_cast<size_t>(layout_->bytes(role_)));
+  Span wait{MonotonicNanoseconds(), 0, 0};
   LUTRA_RETURN_IF_ERROR(source_->Read(words_.bytes()));
+  wait.end = MonotonicNanoseconds();
+  if (listener_ != nullptr && layout_->bytes(role_) > 0) {
+    listener_->OnReceive(Phase::kDeal, 0, Role::kDealer, role_, layout_->bytes(role_), wait);
+  }
   loaded_ = true;
   return absl::OkStatus();
 }

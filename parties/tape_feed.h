@@ -66,9 +66,10 @@ class TapeFeed {
  public:
   // Words of up to `memory_bytes` are kept in memory whole, and read by Load; those of longer
   // tapes window by window as the levels come.
-  // `memory` is used again for them: to touch fresh memory takes longer than to fill it.
+  // `memory` is used again for them: to touch fresh memory takes longer than to fill it. The
+  // listener, which may be null and outlives the feed, is told what was received.
   TapeFeed(const Program& program, Role role, std::unique_ptr<TapeSource> source,
-           int64_t memory_bytes, Buffer memory);
+           int64_t memory_bytes, Buffer memory, Listener* listener);
 
   // Gives the memory back, wiped. The feed is not used any more.
   Buffer TakeMemory() &&;
@@ -85,6 +86,7 @@ class TapeFeed {
   const Program& program_;
   Role role_;
   std::unique_ptr<TapeSource> source_;
+  Listener* listener_;
   std::vector<TapeLayout::Window> windows_;
   size_t window_ = 0;
   bool loaded_ = false;  // the words of window_ are there

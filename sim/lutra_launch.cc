@@ -99,8 +99,8 @@ Status RunJob(const Arguments& arguments, std::vector<std::string> command,
       RunModel(job, options, [&](EngineParts parts) { return MakeProcessEngine(parts, cluster); }));
   if (out.has_value()) {
     const auto hold = interrupts.Hold();
-    LUTRA_RETURN_IF_ERROR(
-        WriteRunDirectory(*out, result.summary, result.built->program, result.ledger));
+    LUTRA_RETURN_IF_ERROR(WriteRunDirectory(
+        *out, {result.summary, result.built->program, result.ledger, result.trace}));
   }
   if (!quiet) PrintModelRun(job, options, result, out);
   if (result.disagreement.empty()) return absl::OkStatus();

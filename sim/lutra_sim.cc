@@ -99,8 +99,8 @@ StatusOr<bool> RunJob(const Arguments& arguments, std::vector<std::string> comma
   LUTRA_ASSIGN_OR_RETURN(const ModelRunResult result, RunModel(job, options));
   if (out.has_value()) {
     const auto hold = interrupts.Hold();
-    LUTRA_RETURN_IF_ERROR(
-        WriteRunDirectory(*out, result.summary, result.built->program, result.ledger));
+    LUTRA_RETURN_IF_ERROR(WriteRunDirectory(
+        *out, {result.summary, result.built->program, result.ledger, result.trace}));
   }
   if (!quiet) PrintModelRun(job, options, result, out);
   if (result.disagreement.empty()) return true;

@@ -51,6 +51,9 @@ class Run {
     // Before the run, while its memory is not there yet.
     if (options_.profile) result_.summary.peaks = MeasurePeaks(options_.threads);
     LUTRA_RETURN_IF_ERROR(RunSessions());
+    result_.trace = std::move(recorder_.trace());
+    result_.trace.program = result_.built->program.digest();
+    for (const Role role : kRoles) result_.trace.threads[role] = options_.threads;
     LUTRA_RETURN_IF_ERROR(engine_->Finish(result_));
     engine_.reset();
     if (options_.check || !job_.examples.labels.empty()) LUTRA_RETURN_IF_ERROR(RunExactTwin());
@@ -66,7 +69,7 @@ class Run {
     result_.built = std::make_unique<const BuiltProgram>(std::move(built));
     const int64_t count = job_.examples.count();
     LUTRA_ASSIGN_OR_RETURN(
-        engine_, make_engine_({*result_.built, pool_, result_.ledger, (count + batch_ - 1) / batch_,
+        engine_, make_engine_({*result_.built, pool_, listeners_, (count + batch_ - 1) / batch_,
                                [this](int level) { ShowLevel(level); }}));
     return absl::OkStatus();
   }
@@ -82,6 +85,7 @@ class Run {
     Note(shared, "the model");
     for (begin_ = 0; begin_ < count; begin_ += batch_) {
       progress_.Show(begin_, "dealing and preparing");
+      recorder_.SetSession(static_cast<int32_t>(begin_ / batch_));
       const PhaseBytes before = begin_ == 0 ? PhaseBytes{} : BytesIn(result_.ledger);
       const NamedTensors data = BertDataInputs(job_.model, program_options_,
                                                BatchOf(job_.examples.inputs, begin_, batch_));
@@ -188,6 +192,8 @@ class Run {
   int64_t begin_ = 0;  // of the session's examples
   std::unique_ptr<ModelEngine> engine_;
   ModelRunResult result_;
+  TraceRecorder recorder_;
+  Listeners listeners_{&result_.ledger, &recorder_};
 };
 
 // How a job uses memory, or why this machine cannot run it.
@@ -265,7 +271,7 @@ StatusOr<ModelRunResult> RunModel(const ModelJob& job, const ModelRunOptions& op
     simulation.seed = options.seed;
     simulation.check = options.check;
     simulation.tape_window_bytes = job.plan.tape_window_bytes;
-    simulation.listener = &parts.ledger;
+    simulation.listener = &parts.listener;
     simulation.on_level = std::move(parts.on_level);
     LUTRA_ASSIGN_OR_RETURN(auto made,
                            Simulation::Make(parts.built, parts.pool, std::move(simulation)));

@@ -19,6 +19,7 @@
 #include "mpc/builder.h"
 #include "mpc/ledger.h"
 #include "mpc/protocol.h"
+#include "mpc/trace.h"
 #include "sim/memory_plan.h"
 #include "sim/progress.h"
 #include "sim/simulation.h"
@@ -58,6 +59,7 @@ struct ModelRunResult {
   std::unique_ptr<const Registry> registry;   // of the program
   std::unique_ptr<const BuiltProgram> built;  // what was run
   Ledger ledger;
+  Trace trace;
 };
 
 // What plays the roles: a simulation, or processes.
@@ -66,13 +68,13 @@ class ModelEngine {
   virtual ~ModelEngine() = default;
   virtual StatusOr<SessionResult> ShareModel(const NamedTensors& model) = 0;
   virtual StatusOr<SessionResult> Run(const NamedTensors& data) = 0;
-  // After the last session: completes ledger and summary where they are known only then.
+  // After the last session: completes ledger, trace and summary where they are known only then.
   virtual Status Finish(ModelRunResult& result) = 0;
 };
 struct EngineParts {
   const BuiltProgram& built;
   ThreadPool& pool;
-  Ledger& ledger;
+  Listener& listener;
   int64_t sessions;
   std::function<void(int level)> on_level;  // to be called in every online level
 };

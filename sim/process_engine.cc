@@ -36,6 +36,7 @@ class ProcessEngine final : public ModelEngine {
     LUTRA_RETURN_IF_ERROR(Checked(shared.status()));
     model_ = *shared->model;
     model_ledger_ = std::move(shared->ledger);
+    model_trace_ = std::move(shared->trace);
     SessionResult result;
     Of(result.seconds, Phase::kModel) = shared->seconds;
     return result;
@@ -68,8 +69,7 @@ class ProcessEngine final : public ModelEngine {
     }
     LUTRA_RETURN_IF_ERROR(AddModel(parties, result));
     for (size_t i = 0; i < sessions_.size(); ++i) {
-      LUTRA_RETURN_IF_ERROR(
-          AddSession(*dealer, parties, sessions_[i], result.summary.sessions[i], result.ledger));
+      LUTRA_RETURN_IF_ERROR(AddSession(*dealer, parties, static_cast<int32_t>(i), result));
     }
     result.summary.peak_memory_bytes = cluster_->peak_memory_bytes();
     return absl::OkStatus();
@@ -89,9 +89,12 @@ class ProcessEngine final : public ModelEngine {
   Status AddModel(const std::vector<std::unique_ptr<PartyStore>>& parties,
                   ModelRunResult& result) const {
     result.ledger.Add(model_ledger_);
+    result.trace.threads.clear();  // each role brings its own
+    result.trace.Add(model_trace_);
     for (const auto& party : parties) {
       LUTRA_ASSIGN_OR_RETURN(const SessionRecord shared, party->LoadSession(model_));
       result.ledger.Add(shared.ledger);
+      result.trace.Add(shared.trace);
     }
     if (!result.summary.sessions.empty()) {
       result.summary.sessions[0].bytes = BytesIn(result.ledger);
@@ -100,12 +103,16 @@ class ProcessEngine final : public ModelEngine {
   }
 
   // Of all roles together, what one session came to.
-  static Status AddSession(const DealerStore& dealer,
-                           const std::vector<std::unique_ptr<PartyStore>>& parties,
-                           const InferResult& session, SessionSummary& summary, Ledger& all) {
+  Status AddSession(const DealerStore& dealer,
+                    const std::vector<std::unique_ptr<PartyStore>>& parties, int32_t number,
+                    ModelRunResult& result) const {
+    const InferResult& session = sessions_[static_cast<size_t>(number)];
+    SessionSummary& summary = result.summary.sessions[static_cast<size_t>(number)];
     Ledger ledger = session.ledger;
+    result.trace.Add(session.trace, number);
     LUTRA_ASSIGN_OR_RETURN(const DealRecord dealt, dealer.LoadLedger(session.tape));
     ledger.Add(dealt.ledger);
+    result.trace.Add(dealt.trace, number);
     // Not DealRecord's: a dealer that streams waits for the parties to take what it has dealt.
     double& deal = Of(summary.seconds, Phase::kDeal);
     for (const auto& [work, seconds] : dealt.ledger.seconds()) deal += seconds;
@@ -116,6 +123,7 @@ class ProcessEngine final : public ModelEngine {
       if (!record.ok() && party->role() == Role::kP0) record = party->LoadSession(session.tape);
       LUTRA_RETURN_IF_ERROR(record.status());
       ledger.Add(record->ledger);
+      result.trace.Add(record->trace, number);
       double& prepare = Of(summary.seconds, Phase::kPrepare);
       prepare = std::max(prepare, Of(record->seconds, Phase::kPrepare));
       summary.framing_bytes += record->counters["framing_bytes"];
@@ -123,7 +131,7 @@ class ProcessEngine final : public ModelEngine {
     const PhaseBytes bytes = BytesIn(ledger);
     for (size_t phase = 0; phase < bytes.size(); ++phase) summary.bytes[phase] += bytes[phase];
     summary.rounds = ledger.rounds(Phase::kOnline);
-    all.Add(ledger);
+    result.ledger.Add(ledger);
     return absl::OkStatus();
   }
 
@@ -136,6 +144,7 @@ class ProcessEngine final : public ModelEngine {
   const std::optional<uint64_t> insecure_seed_;
   Identifier model_;
   Ledger model_ledger_;
+  Trace model_trace_;
   std::vector<InferResult> sessions_;
 };
 
