@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "analysis/networks.h"
 #include "core/command_line.h"
 #include "core/file.h"
 #include "core/toml_file.h"
@@ -113,14 +114,17 @@ class Reader {
 
   // A shipped network by its name, or a file.
   StatusOr<Network> FindNetwork(const toml::node& node, const std::string& name) {
-    const std::string shipped = StrCat("experiments/networks/", name, ".toml");
-    for (const std::string& candidate : {name, StrCat(name, ".toml"), shipped}) {
+    for (const ShippedNetworkFile& shipped : ShippedNetworkFiles()) {
+      if (shipped.name == name) return ParseNetwork(shipped.toml, name);
+    }
+    for (const std::string& candidate : {name, StrCat(name, ".toml")}) {
       const std::optional<fs::path> path = FindFile(out_.file, candidate);
       if (path.has_value() && fs::is_regular_file(*path)) return ReadNetwork(*path);
     }
-    return root_.WrongAt(node, "networks",
-                         "the name of a shipped network, or a network file (.toml)",
-                         StrCat("'", name, "', which is neither"));
+    return root_.WrongAt(
+        node, "networks",
+        StrCat("a shipped network (", ShippedNetworkNames(), ") or a network file (.toml)"),
+        StrCat("'", name, "', which is neither"));
   }
 
   Status ReadBreakdown() {

@@ -403,37 +403,6 @@ Json WorkOf(const Program& program, const Ledger& ledger,
   return json;
 }
 
-// The simulation of lutra-sim, which a recorder watches.
-class TracedSimulation final : public ModelEngine {
- public:
-  TracedSimulation(Ledger& ledger, Trace& trace) : listeners_{&ledger, &recorder_}, trace_(trace) {}
-
-  Status Start(const EngineParts& parts, SimulationOptions options) {
-    options.listener = &listeners_;
-    LUTRA_ASSIGN_OR_RETURN(simulation_,
-                           Simulation::Make(parts.built, parts.pool, std::move(options)));
-    return absl::OkStatus();
-  }
-  StatusOr<SessionResult> ShareModel(const NamedTensors& model) override {
-    return simulation_->ShareModel(model);
-  }
-  StatusOr<SessionResult> Run(const NamedTensors& data) override {
-    recorder_.SetSession(session_++);
-    return simulation_->Run(data);
-  }
-  Status Finish(ModelRunResult&) override {
-    trace_ = std::move(recorder_.trace());
-    return absl::OkStatus();
-  }
-
- private:
-  int32_t session_ = 0;
-  TraceRecorder recorder_;
-  Listeners listeners_;
-  Trace& trace_;
-  std::unique_ptr<Simulation> simulation_;
-};
-
 ModelRunOptions RunOptionsOf(const PointSpec& spec, std::optional<uint64_t> seed,
                              const BertProgramOptions& program) {
   ModelRunOptions options;
@@ -513,17 +482,6 @@ StatusOr<PointRun> RunModelPoint(const PointSpec& spec, std::optional<uint64_t> 
   LUTRA_ASSIGN_OR_RETURN(const BertProgramOptions program, ProgramOptionsOf(spec));
   const ModelRunOptions options = RunOptionsOf(spec, seed, program);
   LUTRA_ASSIGN_OR_RETURN(const ModelJob job, LoadJob(spec, options));
-  PointRun run;
-  const EngineMaker simulate =
-      [&](const EngineParts& parts) -> StatusOr<std::unique_ptr<ModelEngine>> {
-    SimulationOptions simulation;
-    simulation.seed = seed;
-    simulation.check = options.check;
-    simulation.tape_window_bytes = job.plan.tape_window_bytes;
-    auto engine = std::make_unique<TracedSimulation>(parts.ledger, run.trace);
-    LUTRA_RETURN_IF_ERROR(engine->Start(parts, std::move(simulation)));
-    return engine;
-  };
   const EngineMaker launch = [&](const EngineParts& parts) {
     LocalClusterOptions cluster;
     cluster.programs = programs;
@@ -533,15 +491,17 @@ StatusOr<PointRun> RunModelPoint(const PointSpec& spec, std::optional<uint64_t> 
     cluster.insecure_seed = seed;
     return MakeProcessEngine(parts, cluster);
   };
-  LUTRA_ASSIGN_OR_RETURN(
-      const ModelRunResult result,
-      RunModel(job, options, spec.measure() == "simulation" ? simulate : launch));
+  LUTRA_ASSIGN_OR_RETURN(ModelRunResult result, spec.measure() == "simulation"
+                                                    ? RunModel(job, options)
+                                                    : RunModel(job, options, launch));
   LUTRA_RETURN_IF_ERROR(CheckBytes(result.built->program, result.ledger,
                                    static_cast<int64_t>(result.summary.sessions.size())));
+  PointRun run;
   run.results = Json::object();
   PutSummary(result, run.results);
   run.work = WorkOf(result.built->program, result.ledger, breakdown);
   run.program = result.built->program.digest().Hex();
+  run.trace = std::move(result.trace);
   return run;
 }
 
