@@ -11,6 +11,7 @@
 #include "core/command_line.h"
 #include "core/file.h"
 #include "core/toml_file.h"
+#include "experiments/lab/published.h"
 #include "experiments/lab/result_column.h"
 #include "models/protocol_program.h"
 #include "models/synthetic.h"
@@ -60,9 +61,9 @@ class Reader {
   Reader(const TomlFile& file, Experiment& experiment) : root_(file.root()), out_(experiment) {}
 
   Status Read() {
-    LUTRA_RETURN_IF_ERROR(
-        root_.CheckKeys({"format", "title", "measure", "model", "protocol", "input", "repetitions",
-                         "seed", "networks", "breakdown", "flags", "axes", "tables", "figures"}));
+    LUTRA_RETURN_IF_ERROR(root_.CheckKeys({"format", "title", "measure", "model", "protocol",
+                                           "input", "repetitions", "seed", "networks", "breakdown",
+                                           "flags", "axes", "tables", "figures", "comparisons"}));
     LUTRA_RETURN_IF_ERROR(ReadHead());
     LUTRA_RETURN_IF_ERROR(ReadFlags());
     LUTRA_RETURN_IF_ERROR(ReadAxes());
@@ -70,7 +71,8 @@ class Reader {
     LUTRA_RETURN_IF_ERROR(CheckPoints());
     LUTRA_RETURN_IF_ERROR(MakeReplays());
     LUTRA_RETURN_IF_ERROR(ReadTables());
-    return ReadFigures();
+    LUTRA_RETURN_IF_ERROR(ReadFigures());
+    return ReadComparisons();
   }
 
  private:
@@ -730,6 +732,64 @@ class Reader {
     }
     return CheckComplete(table, "only", spec.only, used,
                          NeedsNetworks({spec.z}) || Uses(used, "network"));
+  }
+
+  // ---- comparisons ----
+
+  Status ReadComparisons() {
+    if (!root_.Has("comparisons")) return absl::OkStatus();
+    LUTRA_ASSIGN_OR_RETURN(const std::vector<TomlTable> tables, root_.Tables("comparisons"));
+    std::set<std::string> names;
+    for (const TomlTable& table : tables) {
+      LUTRA_RETURN_IF_ERROR(table.CheckKeys(
+          {"name", "title", "published", "rows", "only", "columns", "ratio", "figure"}));
+      ComparisonSpec spec;
+      LUTRA_RETURN_IF_ERROR(ReadName(table, names, spec.name, spec.title));
+      LUTRA_ASSIGN_OR_RETURN(spec.published, FindPublished(table));
+      std::string by;
+      if (table.Has("rows")) {
+        LUTRA_ASSIGN_OR_RETURN(spec.rows, table.Texts("rows"));
+        LUTRA_RETURN_IF_ERROR(CheckKeysOf(table, "rows", spec.rows, by));
+      }
+      LUTRA_RETURN_IF_ERROR(ReadOnly(table, spec.only, by));
+      if (!by.empty()) return table.Wrong("rows", "axes", StrCat("the breakdown '", by, "'"));
+      LUTRA_RETURN_IF_ERROR(CheckComplete(table, "rows", spec.only, spec.rows, false));
+      LUTRA_RETURN_IF_ERROR(ReadAmounts(table, spec));
+      out_.comparisons.push_back(std::move(spec));
+    }
+    return absl::OkStatus();
+  }
+
+  StatusOr<PublishedWork> FindPublished(const TomlTable& table) const {
+    LUTRA_ASSIGN_OR_RETURN(const std::string name, table.Text("published"));
+    for (const std::string& candidate : {name, StrCat("experiments/published/", name, ".toml")}) {
+      const std::optional<fs::path> path = FindFile(out_.file, candidate);
+      if (path.has_value() && fs::is_regular_file(*path)) return ReadPublished(*path);
+    }
+    return table.Wrong("published", "the name of a file in experiments/published, or a file",
+                       StrCat("'", name, "', which is neither"));
+  }
+
+  static Status ReadAmounts(const TomlTable& table, ComparisonSpec& spec) {
+    const std::span<const std::string_view> known = PublishedAmounts();
+    const auto check = [&](std::string_view key, const toml::node& node, const std::string& name) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) return Status();
+      return table.WrongAt(node, key, StrCat("one of ", CommaSeparated(known)),
+                           StrCat("'", name, "'", DidYouMean(name, known)));
+    };
+    LUTRA_ASSIGN_OR_RETURN(spec.columns, table.Texts("columns"));
+    if (spec.columns.empty()) return table.Wrong("columns", "at least one", "an empty array");
+    const toml::array& nodes = *table.Find("columns")->as_array();
+    for (size_t i = 0; i < spec.columns.size(); ++i) {
+      LUTRA_RETURN_IF_ERROR(check("columns", nodes[i], spec.columns[i]));
+    }
+    for (const std::string_view key : {"ratio", "figure"}) {
+      if (!table.Has(key)) continue;
+      std::string& name = key == "ratio" ? spec.ratio : spec.figure;
+      LUTRA_ASSIGN_OR_RETURN(name, table.Text(key));
+      LUTRA_RETURN_IF_ERROR(check(key, *table.Find(key), name));
+    }
+    return absl::OkStatus();
   }
 
   const TomlTable root_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/status.h"
+#include "experiments/lab/published.h"
 #include "experiments/lab/setting.h"
 #include "mpc/network.h"
 
@@ -58,6 +59,18 @@ struct FigureSpec {
   RowFilter only;
 };
 
+// Results beside published figures: comparison.h.
+struct ComparisonSpec {
+  std::string name;
+  std::string title;
+  PublishedWork published;
+  std::vector<std::string> rows;
+  RowFilter only;
+  std::vector<std::string> columns;
+  std::string ratio;   // or empty
+  std::string figure;  // or empty
+};
+
 // One point: the settings of one step of each axis that runs anything.
 struct Point {
   std::vector<size_t> steps;  // by axis of Experiment::axes; of replay axes 0
@@ -86,6 +99,7 @@ struct Experiment {
   std::vector<ReplayCase> replays;  // none: runs are not replayed
   std::vector<TableSpec> tables;
   std::vector<FigureSpec> figures;
+  std::vector<ComparisonSpec> comparisons;
 
   // Whether any point runs, or the closed form says all.
   bool runs() const;

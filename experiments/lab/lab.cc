@@ -23,6 +23,7 @@
 #include "core/matrix_product.h"
 #include "core/memory.h"
 #include "core/version.h"
+#include "experiments/lab/comparison.h"
 #include "experiments/lab/expected.h"
 #include "experiments/lab/experiment.h"
 #include "experiments/lab/local_engine.h"
@@ -403,6 +404,7 @@ class Lab {
     }
     LUTRA_RETURN_IF_ERROR(directory_.Write("environment.json", Environment()));
     LUTRA_RETURN_IF_ERROR(WriteTables(experiment_, results, directory_.path()));
+    LUTRA_RETURN_IF_ERROR(WriteComparisons(experiment_, results, directory_.path()));
     for (const DataTable::Row& row : results.runs.rows) {
       const DataTable::Cell& agrees = DataTable::At(row, "agrees");
       disagrees_ = disagrees_ || (agrees.is_boolean() && !agrees.get<bool>());

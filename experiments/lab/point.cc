@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "experiments/lab/experiment.h"
 #include "models/protocol_program.h"
+#include "models/requantize.h"
 #include "models/synthetic.h"
 #include "mpc/listener.h"
 #include "sim/memory_plan.h"
@@ -53,7 +54,7 @@ StatusOr<BertProgramOptions> ProgramOptionsOf(const PointSpec& spec) {
   AddProgramFlags(line);
   std::vector<std::string> arguments;
   for (const std::string_view name :
-       {"batch", "linear", "lookup", "embedding", "deployment", "tables"}) {
+       {"batch", "linear", "lookup", "embedding", "deployment", "tables", "rounding"}) {
     if (!spec.settings.contains(name)) continue;
     arguments.push_back(StrCat("--", name, "=", TextOf(spec.settings, name, "")));
   }
@@ -72,6 +73,13 @@ std::optional<int64_t> MemoryLimit(const PointSpec& spec) {
   const StatusOr<int64_t> bytes = parsed->Bytes("limit", 0);
   LUTRA_CHECK(bytes.ok());
   return *bytes;
+}
+
+// Of a model file: its own bits where no others are asked for.
+ModelBits BitsOf(const PointSpec& spec, const IntegerModelShape& shape) {
+  return {.residual_bits =
+              static_cast<int>(IntegerOf(spec.settings, "residual_bits", shape.residual_bits)),
+          .extra_bits = static_cast<int>(IntegerOf(spec.settings, "extra_bits", shape.extra_bits))};
 }
 
 ProtocolParameters ParametersOf(const PointSpec& spec, std::span<const ProtocolSize> sizes) {
@@ -112,11 +120,12 @@ Status CheckApplies(const Settings& settings, const PointSpec& spec) {
     }
   } else {
     allowed.insert(allowed.end(), {"model", "batch", "embedding", "memory_limit", "examples",
-                                   "input", "transport", "tapes"});
+                                   "input", "transport", "tapes", "rounding"});
     if (IsSyntheticName(TextOf(settings, "model", ""))) {
       allowed.insert(allowed.end(), kShapeKeys.begin(), kShapeKeys.end());
       kind = "a synthetic shape";
     } else {
+      allowed.insert(allowed.end(), {"residual_bits", "extra_bits"});
       kind = "a model file";
     }
   }
@@ -234,7 +243,9 @@ StatusOr<PointPricer::Model> PointPricer::ModelOf(const PointSpec& spec) {
     LUTRA_ASSIGN_OR_RETURN(const SyntheticShape shape, ParseSyntheticShape(spec.model));
     return Model{ModelShapeOf(shape), SyntheticCount(spec), ""};
   }
-  const std::string key = StrCat(spec.model, "\n", spec.input, "\n", spec.runs() ? 1 : 0);
+  const std::string key = StrCat(spec.model, "\n", spec.input, "\n", spec.runs() ? 1 : 0, "\n",
+                                 TextOf(spec.settings, "residual_bits", ""), "\n",
+                                 TextOf(spec.settings, "extra_bits", ""));
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto known = models_.find(key);
@@ -254,7 +265,9 @@ StatusOr<PointPricer::Model> PointPricer::ModelOf(const PointSpec& spec) {
     model.examples = examples.count();
   } else {
     LUTRA_ASSIGN_OR_RETURN(const IntegerModel loaded, LoadIntegerModel(spec.model));
-    model.shape = loaded.shape();
+    LUTRA_ASSIGN_OR_RETURN(const IntegerModel changed,
+                           Requantize(loaded, BitsOf(spec, loaded.shape())));
+    model.shape = changed.shape();
     if (spec.runs()) {
       LUTRA_ASSIGN_OR_RETURN(const Examples examples, LoadExamples(spec.model, model.shape, input));
       model.examples = examples.count();
@@ -414,6 +427,12 @@ ModelRunOptions RunOptionsOf(const PointSpec& spec, std::optional<uint64_t> seed
   options.threads = Threads(spec);
   options.check = Checks(spec);
   options.program = program;
+  if (spec.settings.contains("residual_bits")) {
+    options.residual_bits = static_cast<int>(IntegerOf(spec.settings, "residual_bits", 0));
+  }
+  if (spec.settings.contains("extra_bits")) {
+    options.extra_bits = static_cast<int>(IntegerOf(spec.settings, "extra_bits", 0));
+  }
   return options;
 }
 

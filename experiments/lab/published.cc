@@ -232,6 +232,8 @@ std::string_view NameOf(FigureKind kind) {
   }
 }
 
+std::span<const std::string_view> PublishedAmounts() { return kAmounts; }
+
 StatusOr<double> ValueOfFormula(std::string_view formula,
                                 const std::map<std::string, double, std::less<>>& symbols) {
   double sum = 0, sign = 1;

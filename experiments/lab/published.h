@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +70,9 @@ struct PublishedWork {
 // Errors name file, line, key, expected and found.
 StatusOr<PublishedWork> ReadPublished(const std::filesystem::path& path);
 StatusOr<PublishedWork> ParsePublished(std::string_view toml, std::string_view where);
+
+// The names of amounts, as columns of a comparison take them.
+std::span<const std::string_view> PublishedAmounts();
 
 // The value of a sum of products of numbers and of these symbols. An error says what is there that
 // is none of these.

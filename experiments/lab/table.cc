@@ -14,14 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 using Unit = ResultColumn::Unit;
 
-// Three digits, however small or large: "0.000123", "0.123", "12.3", "1230".
-std::string ThreeDigits(double value) {
-  if (value == 0) return "0";
-  const double magnitude = std::floor(std::log10(std::abs(value)));
-  const int digits = std::max(0, 2 - static_cast<int>(magnitude));
-  return Fixed(value, std::min(digits, 9));
-}
-
 std::string HeadOf(const std::string& name) {
   const ResultColumn* column = FindResultColumn(name);
   if (column == nullptr) return name;
@@ -33,6 +25,15 @@ std::string HeadOf(const std::string& name) {
     default:
       return std::string(column->title);
   }
+}
+
+}  // namespace
+
+std::string ThreeDigits(double value) {
+  if (value == 0) return "0";
+  const double magnitude = std::floor(std::log10(std::abs(value)));
+  const int digits = std::max(0, 2 - static_cast<int>(magnitude));
+  return Fixed(value, std::min(digits, 9));
 }
 
 std::string InMarkdown(std::string_view text) {
@@ -76,8 +77,6 @@ std::string InLatex(std::string_view text) {
   }
   return safe;
 }
-
-}  // namespace
 
 std::string HumanCell(const ResultColumn& column, const std::optional<Median>& median) {
   if (!median.has_value()) return "-";

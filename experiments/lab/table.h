@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "core/status.h"
 #include "experiments/lab/experiment.h"
@@ -15,6 +16,13 @@ namespace lutra {
 // A figure for readers: "1.23 GB", "0.0123 s" with three digits, "0.945", "1,234"; "-" where it is
 // not known.
 std::string HumanCell(const ResultColumn& column, const std::optional<Median>& median);
+
+// Three digits, however small or large: "0.000123", "0.123", "12.3", "1230".
+std::string ThreeDigits(double value);
+
+// A text as it stands in a cell of Markdown, and of LaTeX.
+std::string InMarkdown(std::string_view text);
+std::string InLatex(std::string_view text);
 
 // A table as Markdown, and as LaTeX with booktabs (to \input; text is escaped).
 struct RenderedTable {
