@@ -193,7 +193,7 @@ class Reader {
       LUTRA_ASSIGN_OR_RETURN(const std::string formula, table.Text(rule.key, "a formula"));
       const std::string expected = StrCat("a sum of products of ", kSymbols);
       const StatusOr<double> value = ValueOfFormula(formula, symbols);
-      if (!value.ok()) return table.Wrong(rule.key, expected, value.status().message());
+      if (!value.ok()) return table.Wrong(rule.key, expected, OneLine(value.status()));
       if (!(*value > 0)) return table.Wrong(rule.key, "a value above 0", StrCat(*value));
       if (figures.amounts.contains(rule.amount)) {
         return table.Wrong(rule.key, StrCat("this or ", rule.amount), "both");
