@@ -116,7 +116,8 @@ ComparisonRow TheirRow(const PublishedFigures& figures) {
 // How many times ours a measured figure is.
 std::string RatioOf(const ComparisonSpec& spec, const ComparisonRow& ours,
                     const ComparisonRow& row) {
-  if (row.group == kOurs && &row == &ours) return "1";
+  if (ours.group != kOurs) return "-";  // there is none yet
+  if (&row == &ours) return "1";
   const Amount* base = Find(ours, spec.ratio);
   const Amount* amount = Find(row, spec.ratio);
   const bool comparable = row.group == kOurs || row.group == NameOf(FigureKind::kMeasured);
