@@ -9,6 +9,7 @@
 #include "analysis/picture_commands.h"
 #include "analysis/program_flags.h"
 #include "analysis/replay_command.h"
+#include "analysis/report_command.h"
 #include "core/command_line.h"
 #include "models/bert_program.h"
 #include "models/synthetic.h"
@@ -23,6 +24,7 @@ CommandLine Overview() {
                            "  graph MODEL            pictures of its program\n"
                            "  trace PROTOCOL|MODEL   who sends what to whom: a protocol's figure\n"
                            "  compare RUN RUN...     run directories side by side\n"
+                           "  report RUN             a run as a page, text, LaTeX, figures\n"
                            "  replay RUN             how long a run would take on other networks\n"
                            "\n"
                            "lutra-analyze COMMAND --help says more.");
@@ -109,7 +111,7 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"cost", RunCost},       {"graph", RunGraph},          {"trace", RunTrace},
-    {"compare", RunCompare}, {"replay", RunReplayCommand},
+    {"compare", RunCompare}, {"replay", RunReplayCommand}, {"report", RunReportCommand},
 };
 
 }  // namespace
@@ -133,16 +135,17 @@ std::vector<std::string> SplitModels(std::string_view text) {
 }
 
 StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
-  if (!arguments.empty()) {
-    for (const Command& command : kCommands) {
-      if (command.name == arguments[0]) return command.run(arguments.subspan(1));
-    }
+  if (arguments.empty() || (arguments[0].starts_with('-') && arguments[0] != "-")) {
+    LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
+    if (!parsed.information().empty()) return parsed.information();
+    arguments = arguments.subspan(1);  // "--", the only thing before a command
   }
-  LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
-  if (!parsed.information().empty()) return parsed.information();
-  const std::string& name = parsed.positionals()[0];
+  const std::string& name = arguments[0];
   std::vector<std::string_view> names;
-  for (const Command& command : kCommands) names.push_back(command.name);
+  for (const Command& command : kCommands) {
+    if (command.name == name) return command.run(arguments.subspan(1));
+    names.push_back(command.name);
+  }
   return InvalidArgument("expected one of the commands ", CommaSeparated(names), ", found '",
                          name.substr(0, 60), "'", DidYouMean(name, names));
 }

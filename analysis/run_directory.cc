@@ -121,12 +121,13 @@ Json OutputsJson(const RunSummary& summary) {
 
 // What is made from a run and belongs to it; a later run makes them stale.
 bool IsOwnFile(const std::string& name) {
-  static constexpr std::array<std::string_view, 13> kNames = {
+  static constexpr std::array<std::string_view, 14> kNames = {
       kRunJson,      "ledger.csv", "levels.csv", "work.csv",    "profile.csv",
       "run.program", "run.trace",  "trace.json", "program.svg", "report.html",
-      "report.md",   "trace.svg",  "tables.tex"};
-  const bool is_layer = name.starts_with("layer-") && name.ends_with(".svg");
-  return is_layer || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+      "report.md",   "trace.svg",  "tables.tex", "figures"};
+  const bool is_picture =
+      (name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg");
+  return is_picture || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 Status MayReplaceRun(const fs::path& directory) {

@@ -132,6 +132,11 @@ class Protocol {
   // How many ring elements a role multiplies in a phase: what a profile measures time against.
   virtual int64_t Multiplications(const Node& node, Role role, Phase phase) const;
 
+  // Why what a role receives of a node in a phase tells it nothing that is not its own, in one line
+  // without a full stop; empty where no argument is stated. Of what the dealer sends, only fields
+  // that it sends in clear need one: those that it shares are masked by the engine.
+  virtual std::string_view Privacy(const Node& node, Phase phase, Role to) const;
+
   // The functionality.
   virtual void Ideal(ClearView& view) const = 0;
 

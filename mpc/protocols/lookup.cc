@@ -231,6 +231,11 @@ class LookupProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase phase, Role) const override {
+    if (phase != Phase::kOnline) return "";
+    return "delta = i - Delta, where Delta is uniform, unknown to it and used once: uniform";
+  }
+
   std::vector<FigureLine> Figure(const Node& node) const override {
     std::string rings;
     for (const ValueType& input : node.input_types) {

@@ -98,6 +98,11 @@ class ProductProtocol : public Protocol {
     return with_model ? once : 2 * once;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role to) const final {
+    return to == Role::kP1 ? "masked by alpha_0 = F(k0) - F(k1), of which P1 lacks k0: uniform"
+                           : "masked by alpha_0 = F(k0) - F(k1), of which P2 lacks k1: uniform";
+  }
+
   std::vector<FigureLine> Figure(const Node& node) const final {
     const Phase phase = IsMasked(node) ? Phase::kPrepare : Phase::kOnline;
     std::vector<FigureLine> lines;

@@ -41,6 +41,11 @@ class ReshareProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role to) const override {
+    return to == Role::kP1 ? "masked by x0 = F(k0), a key that P1 lacks: uniform"
+                           : "masked by x1 = F(k1), a key that P2 lacks: uniform";
+  }
+
   std::vector<FigureLine> Figure(const Node&) const override {
     return {{Phase::kPrepare, Role::kP0, "x0 = F(k0), x1 = F(k1)"},
             {Phase::kPrepare, Role::kP1, "x1 = F(k1)"},

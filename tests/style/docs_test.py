@@ -34,8 +34,12 @@ HELP = [
     [BUILD / 'lutra-analyze', 'graph'],
     [BUILD / 'lutra-analyze', 'trace'],
     [BUILD / 'lutra-analyze', 'compare'],
+    [BUILD / 'lutra-analyze', 'report'],
     [BUILD / 'lutra-analyze', 'replay'],
     [BUILD / 'lutra-launch'],
+    [BUILD / 'lutra-experiment'],
+    *([BUILD / 'lutra-experiment', command]
+      for command in ('run', 'check', 'render', 'list', 'point')),
     [BUILD / 'lutra-keygen'],
     [BUILD / 'lutra-dealer'],
     [BUILD / 'lutra-party'],
