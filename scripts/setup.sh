@@ -11,8 +11,9 @@ build_packages=(
   libabsl-dev libcereal-dev libssl-dev libhwy-dev libxxhash-dev libicu-dev nlohmann-json3-dev
   libzmq3-dev cppzmq-dev libtomlplusplus-dev libgraphviz-dev graphviz catch2 libbenchmark-dev
 )
-# What the tests of the release build need on top: the guard counts instructions.
-test_packages=(valgrind)
+# What the tests of the release build need on top: the guard counts instructions, gnuplot draws the
+# figures of experiments.
+test_packages=(valgrind gnuplot-nox)
 # What `./run-tests --build clang` needs on top.
 clang_packages=(clang)
 

@@ -26,9 +26,11 @@
 #include "experiments/lab/comparison.h"
 #include "experiments/lab/expected.h"
 #include "experiments/lab/experiment.h"
+#include "experiments/lab/figure.h"
 #include "experiments/lab/local_engine.h"
 #include "experiments/lab/plan.h"
 #include "experiments/lab/results.h"
+#include "experiments/lab/slurm_engine.h"
 #include "experiments/lab/table.h"
 #include "sim/interrupts.h"
 #include "sim/progress.h"
@@ -71,7 +73,9 @@ CommandLine RunCommandLine() {
   line.SetPositionals("PATH", 1, 1)
       .AddFlag("out", "DIR", "where results go; default: runs/experiments/NAME")
       .AddFlag("jobs", "N",
-               "runs at a time; default: one, since seconds that others disturb say little")
+               "runs at a time; default: one, since seconds that others disturb say little; with "
+               "slurm, as many as there are nodes, each alone on its own")
+      .AddFlag("engine", "local|slurm", "processes of this machine (default), or a Slurm job array")
       .AddFlag("only", "AXIS=VALUE,...",
                "these points only; several values of one axis are alternatives")
       .AddSwitch("dry-run", "check, say what it would take, and stop")
@@ -113,7 +117,7 @@ CommandLine PointCommandLine() {
                    "Runs one run of OUT/plan.json, by its number from 0, and keeps its result in "
                    "OUT/points/.\nAn experiment does this for every run; so do the tasks of a job "
                    "array.");
-  line.SetPositionals("OUT N", 2, 2);
+  line.SetPositionals("OUT N", 2, 2).AddFlag("plan", "FILE", "another plan than OUT/plan.json");
   return line;
 }
 
@@ -345,7 +349,7 @@ class Lab {
     started_ = Now();
     LUTRA_RETURN_IF_ERROR(directory_.Open());
     LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
-    return directory_.Write("plan.json", PlanJson(experiment_, plan_, pending_));
+    return directory_.Write("plan.json", PlanJson(experiment_, plan_, pending_, directory_.path()));
   }
 
   // The exit status so far: 0, 1 after failures, 130.
@@ -353,13 +357,7 @@ class Lab {
     if (pending_.empty()) return 0;
     const StatusOr<fs::path> program = ThisProgram();
     if (!program.ok()) return ReportError(kProgram, program.status());
-    std::vector<LocalJob> list;
-    for (size_t i = 0; i < pending_.size(); ++i) {
-      const PlannedRun& run = plan_.runs[pending_[i]];
-      std::string label = experiment_.Label(experiment_.points[run.point]);
-      if (experiment_.repetitions > 1) label += StrCat(", repetition ", run.repetition + 1);
-      list.push_back({i, std::move(label)});
-    }
+    const std::vector<LocalJob> list = PendingJobs();
     Progress progress(quiet_ ? Progress::Style::kNone : Progress::StyleFor(stdout), stdout,
                       static_cast<int64_t>(list.size()), "runs");
     const auto start = std::chrono::steady_clock::now();
@@ -376,6 +374,16 @@ class Lab {
                                    SecondsLeft(done, now, at_last, jobs));
                    });
     progress.Clear();
+    return Ended(outcome, list.size());
+  }
+
+  // The same on a cluster.
+  int RunPendingOnSlurm(std::optional<size_t> parallel) {
+    const StatusOr<int> exit_status = TrySlurm(parallel);
+    return exit_status.ok() ? *exit_status : ReportError(kProgram, exit_status.status());
+  }
+
+  int Ended(const LocalOutcome& outcome, size_t jobs) {
     for (const std::string& failure : outcome.failures) {
       ReportError(kProgram, Unavailable(failure));
     }
@@ -389,7 +397,7 @@ class Lab {
     }
     FindFinished();
     if (outcome.failures.empty()) return 0;
-    return ReportError(kProgram, Unavailable(outcome.failures.size(), " of ", list.size(),
+    return ReportError(kProgram, Unavailable(outcome.failures.size(), " of ", jobs,
                                              " runs failed; the others are kept"));
   }
 
@@ -405,11 +413,12 @@ class Lab {
     LUTRA_RETURN_IF_ERROR(directory_.Write("environment.json", Environment()));
     LUTRA_RETURN_IF_ERROR(WriteTables(experiment_, results, directory_.path()));
     LUTRA_RETURN_IF_ERROR(WriteComparisons(experiment_, results, directory_.path()));
+    LUTRA_RETURN_IF_ERROR(directory_.Write("index.md", Index(results)));
     for (const DataTable::Row& row : results.runs.rows) {
       const DataTable::Cell& agrees = DataTable::At(row, "agrees");
       disagrees_ = disagrees_ || (agrees.is_boolean() && !agrees.get<bool>());
     }
-    return absl::OkStatus();
+    return WriteFigures(experiment_, results, directory_.path());
   }
 
   bool disagrees() const { return disagrees_; }
@@ -421,6 +430,60 @@ class Lab {
   }
 
  private:
+  std::vector<LocalJob> PendingJobs() const {
+    std::vector<LocalJob> list;
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      const PlannedRun& run = plan_.runs[pending_[i]];
+      std::string label = experiment_.Label(experiment_.points[run.point]);
+      if (experiment_.repetitions > 1) label += StrCat(", repetition ", run.repetition + 1);
+      list.push_back({i, std::move(label)});
+    }
+    return list;
+  }
+
+  StatusOr<int> TrySlurm(std::optional<size_t> parallel) {
+    LUTRA_ASSIGN_OR_RETURN(const fs::path program, ThisProgram());
+    SlurmEngine engine(program, directory_.path());
+    LUTRA_RETURN_IF_ERROR(engine.Check());
+    Progress progress(quiet_ ? Progress::Style::kNone : Progress::StyleFor(stdout), stdout,
+                      static_cast<int64_t>(pending_.size()), "runs");
+    LUTRA_ASSIGN_OR_RETURN(const bool interrupted, engine.WaitForEarlier([&] {
+      progress.Show(0, "waiting for an earlier job array");
+    }));
+    if (interrupted) return Interrupts::kExitStatus;
+    FindFinished();
+    if (pending_.empty()) return 0;
+    // The plan of the array stays, whatever runs here meanwhile.
+    const fs::path plan = directory_.path() / "slurm" / "plan.json";
+    std::error_code error;
+    fs::create_directories(plan.parent_path(), error);
+    LUTRA_RETURN_IF_ERROR(
+        WriteFile(plan, PlanJson(experiment_, plan_, pending_, directory_.path())));
+    SlurmRequest request;
+    request.name = experiment_.name;
+    request.parallel = parallel;
+    for (const size_t i : pending_) {
+      const size_t point = plan_.runs[i].point;
+      const int64_t threads =
+          IntegerOf(plan_.specs[point].settings, "threads", ThisMachine().cores);
+      request.threads = std::max(request.threads, static_cast<int>(threads));
+      request.memory_bytes = std::max(request.memory_bytes, plan_.prices[point].memory);
+    }
+    const std::vector<LocalJob> list = PendingJobs();
+    LUTRA_ASSIGN_OR_RETURN(
+        const LocalOutcome outcome,
+        engine.Run(
+            plan, list, request,
+            [&](size_t job) {
+              return ReadFinishedRun(directory_.path(), plan_.runs[pending_[job]].key).ok();
+            },
+            [&](const std::vector<size_t>& done) {
+              progress.Show(static_cast<int64_t>(done.size()), "in the queue");
+            }));
+    progress.Clear();
+    return Ended(outcome, list.size());
+  }
+
   static void Print(const std::string& text) {
     std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
@@ -436,6 +499,28 @@ class Lab {
         finished > 0 ? at_last / finished : 1.0 / static_cast<double>(std::max<size_t>(jobs, 1));
     const double left = (all - finished) * rate - (now - at_last);
     return static_cast<int64_t>(std::max(0.0, left) + 0.5);
+  }
+
+  // What there is, with tables and pictures in it.
+  std::string Index(const Results& results) const {
+    std::string text = StrCat("# ", experiment_.title, "\n\n", "Experiment `", experiment_.name,
+                              "`: ", Counted(finished_.size(), "run"), " of ", plan_.runs.size(),
+                              ". Every run is in [results.csv](results.csv) and "
+                              "[results.jsonl](results.jsonl), medians and quartiles in "
+                              "[summary.csv](summary.csv)");
+    if (!experiment_.breakdown.empty()) {
+      text += StrCat(", by ", CommaSeparated(experiment_.breakdown),
+                     " in [breakdown.csv](breakdown.csv)");
+    }
+    text += ", machine and seeds in [environment.json](environment.json).\n";
+    for (const FigureSpec& figure : experiment_.figures) {
+      if (FigureScript(figure, results).empty()) continue;
+      text += StrCat("\n![", figure.title, "](figures/", figure.name, ".svg)\n");
+    }
+    for (const TableSpec& table : experiment_.tables) {
+      text += StrCat("\n", RenderTable(table, results).markdown);
+    }
+    return text;
   }
 
   std::string Environment() const {
@@ -507,11 +592,6 @@ StatusOr<std::unique_ptr<Lab>> MakeLab(const Arguments& arguments, const fs::pat
 
 // ---- commands ----
 
-int Finish(const Status& status, int exit_status) {
-  if (!status.ok()) return ReportError(kProgram, status);
-  return exit_status;
-}
-
 int Conclude(Lab& lab, int exit_status) {
   const Status collected = lab.Collect();
   if (!collected.ok()) return ReportError(kProgram, collected);
@@ -527,6 +607,7 @@ int Conclude(Lab& lab, int exit_status) {
 int RunExperiment(const Arguments& arguments) {
   std::unique_ptr<Lab> lab;
   size_t jobs = 1;
+  bool slurm = false;
   {
     const Interrupts interrupts(kProgram);
     StatusOr<std::unique_ptr<Lab>> made =
@@ -542,6 +623,9 @@ int RunExperiment(const Arguments& arguments) {
       if (!filter.ok()) return ReportError(kProgram, filter.status());
       only = *std::move(filter);
     }
+    const StatusOr<std::string> engine = arguments.Choice("engine", "local", {"local", "slurm"});
+    if (!engine.ok()) return ReportError(kProgram, engine.status());
+    slurm = *engine == "slurm";
     const Status place = lab->CheckOut();
     if (!place.ok()) return ReportError(kProgram, place);
     lab->Select(only);
@@ -554,7 +638,9 @@ int RunExperiment(const Arguments& arguments) {
     const Status begun = lab->Begin(command);
     if (!begun.ok()) return ReportError(kProgram, begun);
   }
-  const int exit_status = lab->RunPending(jobs);
+  std::optional<size_t> parallel;
+  if (arguments.Has("jobs")) parallel = jobs;
+  const int exit_status = slurm ? lab->RunPendingOnSlurm(parallel) : lab->RunPending(jobs);
   if (exit_status == Interrupts::kExitStatus) return exit_status;
   const Interrupts interrupts(kProgram);
   return Conclude(*lab, exit_status);
@@ -656,9 +742,11 @@ int RunOnePoint(const Arguments& arguments) {
   }
   const StatusOr<fs::path> program = ThisProgram();
   if (!program.ok()) return ReportError(kProgram, program.status());
-  return Finish(RunPlannedPoint(arguments.positionals()[0], static_cast<size_t>(std::stoul(number)),
-                                program->parent_path()),
-                0);
+  const fs::path out = arguments.positionals()[0];
+  const fs::path plan = arguments.Text("plan", (out / "plan.json").string());
+  const Status done =
+      RunPlannedPoint(plan, out, static_cast<size_t>(std::stoul(number)), program->parent_path());
+  return done.ok() ? 0 : ReportError(kProgram, done);
 }
 
 using Command = int (*)(const Arguments&);

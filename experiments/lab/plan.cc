@@ -125,15 +125,17 @@ StatusOr<ExperimentPlan> MakePlan(const Experiment& experiment, std::optional<Pe
       plan.runs.push_back(std::move(run));
     }
   }
-  // Two cases with the same settings are one run.
   return plan;
 }
 
 std::string PlanJson(const Experiment& experiment, const ExperimentPlan& plan,
-                     const std::vector<size_t>& runs) {
+                     const std::vector<size_t>& runs, const fs::path& out) {
   Json json;
   json["format"] = kPlanFormat;
   json["experiment"] = experiment.name;
+  std::error_code error;
+  const fs::path file = fs::relative(experiment.file, out, error);
+  json["file"] = error ? "" : file.string();
   json["runs"] = Json::array();
   for (const size_t index : runs) {
     const PlannedRun& run = plan.runs[index];
@@ -204,10 +206,10 @@ Status WriteFinishedRun(const fs::path& out, const std::string& key, const Json&
   return WriteFile(PointFile(out, key), Text(json));
 }
 
-Status RunPlannedPoint(const fs::path& out, size_t index, const fs::path& programs) {
-  const fs::path path = out / "plan.json";
-  const std::string where = path.string();
-  LUTRA_ASSIGN_OR_RETURN(const Json plan, ReadJson(path, kMostPlanBytes, kPlanFormat));
+Status RunPlannedPoint(const fs::path& plan_file, const fs::path& out, size_t index,
+                       const fs::path& programs) {
+  const std::string where = plan_file.string();
+  LUTRA_ASSIGN_OR_RETURN(const Json plan, ReadJson(plan_file, kMostPlanBytes, kPlanFormat));
   LUTRA_ASSIGN_OR_RETURN(const Json runs, Member(plan, "runs", &Json::is_array, "an array", where));
   if (index >= runs.size()) {
     return InvalidArgument(where, ": expected a run below ", runs.size(), ", found ", index);

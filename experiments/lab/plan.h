@@ -37,9 +37,10 @@ struct ExperimentPlan {
 StatusOr<ExperimentPlan> MakePlan(const Experiment& experiment, std::optional<Peaks> peaks,
                                   bool fits);
 
-// The plan as plan.json, from which `lutra-experiment point` takes a run.
+// The plan as plan.json in the directory `out`, from which `lutra-experiment point` takes a run:
+// the runs of these indices.
 std::string PlanJson(const Experiment& experiment, const ExperimentPlan& plan,
-                     const std::vector<size_t>& runs);
+                     const std::vector<size_t>& runs, const std::filesystem::path& out);
 
 // What is kept of a run.
 struct FinishedRun {
@@ -58,9 +59,10 @@ StatusOr<FinishedRun> ReadFinishedRun(const std::filesystem::path& out, const st
 Status WriteFinishedRun(const std::filesystem::path& out, const std::string& key,
                         const nlohmann::ordered_json& about, const PointRun* run);
 
-// The job of `lutra-experiment point OUT INDEX`: runs one of plan.json, unless it is there already.
-Status RunPlannedPoint(const std::filesystem::path& out, size_t index,
-                       const std::filesystem::path& programs);
+// The job of `lutra-experiment point OUT INDEX`: runs one of a plan (OUT/plan.json), unless it is
+// there already.
+Status RunPlannedPoint(const std::filesystem::path& plan_file, const std::filesystem::path& out,
+                       size_t index, const std::filesystem::path& programs);
 
 }  // namespace lutra
 

@@ -32,6 +32,9 @@ HELP = [
     [BUILD / 'lutra-analyze', 'cost'],
     [BUILD / 'lutra-analyze', 'graph'],
     [BUILD / 'lutra-launch'],
+    [BUILD / 'lutra-experiment'],
+    *([BUILD / 'lutra-experiment', command]
+      for command in ('run', 'check', 'render', 'list', 'point')),
     [BUILD / 'lutra-keygen'],
     [BUILD / 'lutra-dealer'],
     [BUILD / 'lutra-party'],
