@@ -34,6 +34,11 @@ std::string_view LayerOfPath(std::string_view path) {
   return is_number ? two : two.substr(0, dot);
 }
 
+bool HasPathPrefix(std::string_view path, std::string_view prefix) {
+  if (prefix.empty() || path == prefix) return true;
+  return path.starts_with(prefix) && path[prefix.size()] == '.';
+}
+
 std::string_view StepOfPath(std::string_view path) {
   const std::string_view layer = LayerOfPath(path);
   const bool is_numbered = layer.find('.') != layer.npos;

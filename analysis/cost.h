@@ -85,6 +85,8 @@ class ProgramCost {
 // The part of a path that names a layer: "layers.3" of "layers.3.attention.query", the first
 // component where no number follows it ("embedding").
 std::string_view LayerOfPath(std::string_view path);
+// Whether a path is `prefix` or begins with "prefix."; all begin with the empty one.
+bool HasPathPrefix(std::string_view path, std::string_view prefix);
 // What the node does, whatever the layer: "attention.query" of "layers.3.attention.query.weight";
 // the first two components of other paths. Never empty but for an empty path.
 std::string_view StepOfPath(std::string_view path);

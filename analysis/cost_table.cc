@@ -15,6 +15,16 @@ std::string ThreeDigits(double value) {
   return Fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 }
 
+std::string Human(int64_t count, std::string_view what) {
+  static constexpr std::array<std::string_view, 6> kPrefixes = {"k", "M", "G", "T", "P", "E"};
+  if (count < 1000) return StrCat(count, " ", what);
+  double value = static_cast<double>(count) / 1000;
+  size_t prefix = 0;
+  // What would be printed as 1000 belongs to the next unit.
+  for (; value >= 999.5 && prefix + 1 < kPrefixes.size(); ++prefix) value /= 1000;
+  return StrCat(ThreeDigits(value), " ", kPrefixes[prefix], what);
+}
+
 }  // namespace
 
 std::string Fixed(double value, int digits) {
@@ -25,14 +35,16 @@ std::string Fixed(double value, int digits) {
   return std::string(buffer.data(), result.ptr);
 }
 
-std::string HumanBytes(int64_t bytes) {
-  static constexpr std::array<std::string_view, 6> kUnits = {"kB", "MB", "GB", "TB", "PB", "EB"};
-  if (bytes < 1000) return StrCat(bytes, " B");
-  double value = static_cast<double>(bytes) / 1000;
-  size_t unit = 0;
-  // What would be printed as 1000 belongs to the next unit.
-  for (; value >= 999.5 && unit + 1 < kUnits.size(); ++unit) value /= 1000;
-  return StrCat(ThreeDigits(value), " ", kUnits[unit]);
+std::string HumanBytes(int64_t bytes) { return Human(bytes, "B"); }
+
+std::string HumanBits(int64_t bits) { return Human(bits, "bit"); }
+
+std::string HumanSeconds(double seconds) {
+  if (seconds == 0) return "0 s";
+  if (seconds < 0.9995e-6) return StrCat(ThreeDigits(seconds * 1e9), " ns");
+  if (seconds < 0.9995e-3) return StrCat(ThreeDigits(seconds * 1e6), " µs");
+  if (seconds < 0.9995) return StrCat(ThreeDigits(seconds * 1e3), " ms");
+  return StrCat(ThreeDigits(seconds), " s");
 }
 
 std::string Grouped(int64_t number) {

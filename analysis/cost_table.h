@@ -15,6 +15,10 @@ namespace lutra {
 
 // "0 B", "999 B", "1.23 kB", "12.3 MB", "123 GB": powers of 1000, three digits, rounded.
 std::string HumanBytes(int64_t bytes);
+// The same for bits: "999 bit", "1.23 kbit".
+std::string HumanBits(int64_t bits);
+// "0 s", "1.23 µs", "45.6 ms", "789 s", three digits, rounded.
+std::string HumanSeconds(double seconds);
 // "1,771,520".
 std::string Grouped(int64_t number);
 // A number with this many digits after the point, the same in every locale.

@@ -8,54 +8,32 @@
 #include <vector>
 
 #include "analysis/cost_table.h"
+#include "analysis/palette.h"
 #include "mpc/protocol.h"
 
 namespace lutra {
 namespace {
 
-// Text as Graphviz's HTML-like labels want it, which must not be empty where it is to be bold.
-std::string Escape(std::string_view text) {
-  if (text.empty()) return "(no path)";
-  std::string escaped;
-  for (const char character : text) {
-    switch (character) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        // Control characters are not allowed in XML.
-        escaped += static_cast<unsigned char>(character) < 0x20 ? ' ' : character;
-    }
-  }
-  return escaped;
-}
-
 // What a node does to the wire: what its colour says. From its cost and types alone, so that it
 // holds for protocols of any kind.
-enum class Kind { kOwner, kLocal, kOffline, kTable, kOnline };
+enum class Kind { kModelOwner, kDataOwner, kLocal, kPrepare, kTable, kOnline };
+constexpr std::array kKinds = {Kind::kModelOwner, Kind::kDataOwner, Kind::kLocal,
+                               Kind::kPrepare,    Kind::kTable,     Kind::kOnline};
 
 struct KindStyle {
-  std::string_view color;  // tints of colours that stay apart for colour-blind readers
+  std::string_view color;
   std::string_view shape;
   std::string_view meaning;
 };
 
 const KindStyle& StyleOf(Kind kind) {
-  static constexpr std::array<KindStyle, 5> kStyles = {{
-      {"#FBF3A8", "ellipse", "a value of an owner goes in or out"},
+  static constexpr std::array<KindStyle, kKinds.size()> kStyles = {{
+      {Tint(Role::kModelOwner), "ellipse", "a value of the model owner, once per model"},
+      {Tint(Role::kDataOwner), "ellipse", "a value of the data owner goes in or out"},
       {"#FFFFFF", "box", "local, no message"},
-      {"#C9E4F6", "box", "sends offline only"},
-      {"#FAD9A5", "box", "dealt by the dealer, opened online"},
-      {"#E6C4DC", "box", "sends online"},
+      {Tint(Phase::kPrepare), "box", "sends offline only, in prepare"},
+      {Tint(Phase::kDeal), "box", "dealt by the dealer, opened online"},
+      {Tint(Phase::kOnline), "box", "sends online"},
   }};
   return kStyles[static_cast<size_t>(kind)];
 }
@@ -65,10 +43,12 @@ Kind KindOf(const Node& node, const GroupCost& cost) {
   const bool reveals =
       std::any_of(node.output_types.begin(), node.output_types.end(),
                   [](const ValueType& type) { return type.sharing == Sharing::kRevealed; });
-  if (node.spec.inputs.empty() || reveals) return Kind::kOwner;
+  if (node.spec.inputs.empty() || reveals) {
+    return node.lifetime() == Lifetime::kModel ? Kind::kModelOwner : Kind::kDataOwner;
+  }
   if (bytes(Phase::kDeal) > 0) return Kind::kTable;
   if (bytes(Phase::kOnline) > 0) return Kind::kOnline;
-  return bytes(Phase::kPrepare) > 0 ? Kind::kOffline : Kind::kLocal;
+  return bytes(Phase::kPrepare) > 0 ? Kind::kPrepare : Kind::kLocal;
 }
 
 std::string Preamble(std::string_view title, std::string_view subtitle) {
@@ -76,7 +56,7 @@ std::string Preamble(std::string_view title, std::string_view subtitle) {
       "digraph program {\n"
       "  graph [fontname=\"Helvetica,Arial,sans-serif\", fontsize=16, labelloc=t, pad=0.3,"
       " nodesep=0.25, ranksep=0.22, bgcolor=white, label=<<B>",
-      Escape(title), "</B><BR/><FONT POINT-SIZE=\"11\">", Escape(subtitle),
+      EscapeLabel(title), "</B><BR/><FONT POINT-SIZE=\"11\">", EscapeLabel(subtitle),
       "</FONT><BR/> >]\n"
       "  node [fontname=\"Helvetica,Arial,sans-serif\", fontsize=10, style=filled,"
       " fillcolor=white, color=\"#404040\", margin=\"0.10,0.05\"]\n"
@@ -84,16 +64,45 @@ std::string Preamble(std::string_view title, std::string_view subtitle) {
       " fontcolor=\"#303030\", arrowsize=0.7]\n");
 }
 
-// ------------------------------------------------------------------------------- collapsed by
-// layer
+constexpr std::string_view kProgramPicture = "program";
+
+// "layer-3" of "layers.3", "layer-pooler", with what no file should have in its name replaced.
+std::string PictureOfLayer(std::string_view layer) {
+  constexpr std::string_view kLayers = "layers.";
+  if (layer.starts_with(kLayers)) layer.remove_prefix(kLayers.size());
+  std::string name = "layer-";
+  for (const char character : layer.substr(0, 60)) {
+    const bool is_plain = (character >= '0' && character <= '9') || character == '_' ||
+                          (character >= 'a' && character <= 'z') ||
+                          (character >= 'A' && character <= 'Z') || character == '.';
+    name += is_plain ? character : '-';
+  }
+  return name;
+}
+
+// An attribute by which a node opens the picture of a layer, where there is one.
+std::string LinkTo(const LayerPictures& links, std::string_view layer) {
+  const auto picture = links.find(layer);
+  if (picture == links.end()) return "";
+  return StrCat(", URL=\"", picture->second, "\", tooltip=\"opens ", picture->second, "\"");
+}
+
+// As links are told from other text.
+std::string Underlined(std::string_view text, bool is_link) {
+  if (!is_link) return std::string(text);
+  return StrCat("<FONT COLOR=\"", kBlue, "\"><U>", text, "</U></FONT>");
+}
+
+// ----------------------------------------------------------------------------- collapsed by layer
 
 struct Layer {
   std::string first;  // of consecutive layers of equal cost
   std::string last;
   int count = 0;
   GroupCost each;
-  std::vector<GroupCost> steps;  // of each
+  std::set<NodeId> first_nodes;  // of the first
   std::set<NodeId> nodes;        // of all
+  std::vector<std::string> names;
 };
 
 bool SameCost(const GroupCost& a, const GroupCost& b) {
@@ -107,13 +116,40 @@ std::string_view Series(std::string_view layer) {
   return dot == layer.npos ? "" : layer.substr(0, dot);
 }
 
+// The layers in the order of their first nodes, consecutive ones of equal cost as one.
+std::vector<Layer> LayersOf(const ProgramCost& cost) {
+  std::map<std::string, std::set<NodeId>> members;
+  for (const Node& node : cost.program().nodes()) {
+    members[std::string(LayerOfPath(node.spec.path))].insert(node.id);
+  }
+  std::vector<Layer> layers;
+  for (GroupCost& group : cost.ByLayer()) {
+    std::set<NodeId>& nodes = members[group.name];
+    const bool alike = !layers.empty() && !Series(group.name).empty() &&
+                       Series(group.name) == Series(layers.back().last) &&
+                       SameCost(group, layers.back().each);
+    if (!alike) layers.push_back({group.name, group.name, 0, group, nodes, {}, {}});
+    layers.back().last = group.name;
+    ++layers.back().count;
+    layers.back().names.push_back(group.name);
+    layers.back().nodes.merge(nodes);
+  }
+  return layers;
+}
+
 class CollapsedWriter {
  public:
-  CollapsedWriter(std::string_view title, const ProgramCost& cost)
-      : title_(title), cost_(cost), program_(cost.program()) {}
+  CollapsedWriter(std::string_view title, const ProgramCost& cost, const LayerPictures& links)
+      : title_(title),
+        cost_(cost),
+        program_(cost.program()),
+        links_(links),
+        layers_(LayersOf(cost)) {}
 
   std::string Write() && {
-    Collect();
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      for (const NodeId node : layers_[i].nodes) layer_of_[node] = i;
+    }
     out_ = Preamble(title_, CostSummary());
     for (size_t i = 0; i < layers_.size(); ++i) WriteLayer(i);
     WriteOwners();
@@ -130,26 +166,6 @@ class CollapsedWriter {
       text += StrCat(", ", Name(phase.phase), " ", HumanBytes(phase.bytes));
     }
     return text;
-  }
-
-  void Collect() {
-    std::map<std::string, std::set<NodeId>> members;
-    for (const Node& node : program_.nodes()) {
-      members[std::string(LayerOfPath(node.spec.path))].insert(node.id);
-    }
-    for (GroupCost& group : cost_.ByLayer()) {
-      std::set<NodeId>& nodes = members[group.name];
-      const bool alike = !layers_.empty() && !Series(group.name).empty() &&
-                         Series(group.name) == Series(layers_.back().last) &&
-                         SameCost(group, layers_.back().each);
-      if (!alike) {
-        layers_.push_back({group.name, group.name, 0, group, StepsOf(nodes), {}});
-      }
-      layers_.back().last = group.name;
-      ++layers_.back().count;
-      for (const NodeId node : nodes) layer_of_[node] = layers_.size() - 1;
-      layers_.back().nodes.merge(nodes);
-    }
   }
 
   std::vector<GroupCost> StepsOf(const std::set<NodeId>& nodes) const {
@@ -176,7 +192,7 @@ class CollapsedWriter {
       const std::string marked = text.empty() ? "" : StrCat(open, text, close);
       return StrCat("<TD ALIGN=\"", align, "\">", marked, "</TD>");
     };
-    std::string row = StrCat("<TR>", cell(Escape(group.name), "LEFT"),
+    std::string row = StrCat("<TR>", cell(EscapeLabel(group.name), "LEFT"),
                              cell(group.lookups == 0 ? "" : Grouped(group.lookups), "RIGHT"));
     for (const int64_t bytes : group.bytes) {
       row += cell(bytes == 0 ? "" : HumanBytes(bytes), "RIGHT");
@@ -193,7 +209,7 @@ class CollapsedWriter {
     std::string table = StrCat(
         "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\">"
         "<TR><TD ALIGN=\"LEFT\" COLSPAN=\"7\"><FONT POINT-SIZE=\"13\"><B>",
-        Escape(name), "</B></FONT></TD></TR><TR>");
+        Underlined(EscapeLabel(name), links_.contains(layer.first)), "</B></FONT></TD></TR><TR>");
     static constexpr std::array<std::string_view, 7> kHead = {"step",    "lookups", "model", "deal",
                                                               "prepare", "online",  "rounds"};
     for (const std::string_view head : kHead) {
@@ -201,22 +217,23 @@ class CollapsedWriter {
                       "\"><FONT COLOR=\"#606060\">", head, "</FONT></TD>");
     }
     table += "</TR><HR/>";
-    for (const GroupCost& step : layer.steps) table += Row(step, "", "");
-    if (layer.steps.size() > 1) {
+    const std::vector<GroupCost> steps = StepsOf(layer.first_nodes);
+    for (const GroupCost& step : steps) table += Row(step, "", "");
+    if (steps.size() > 1) {
       GroupCost total = layer.each;
       total.name = "all";
       table += "<HR/>" + Row(total, "<B>", "</B>");
     }
-    out_ += StrCat("  layer", index, " [shape=box, fillcolor=\"",
-                   layer.count > 1 ? "#E4F0F8" : "#F7F7F7",
-                   "\", peripheries=", layer.count > 1 ? 2 : 1, ", label=<", table, "</TABLE>>]\n");
+    out_ +=
+        StrCat("  layer", index, " [shape=box, fillcolor=\"",
+               layer.count > 1 ? "#E4F0F8" : "#F7F7F7", "\", peripheries=", layer.count > 1 ? 2 : 1,
+               LinkTo(links_, layer.first), ", label=<", table, "</TABLE>>]\n");
   }
 
   // What owners put in for an inference, and what they get out of it.
   void WriteOwners() {
     for (const Node& node : program_.nodes()) {
-      if (KindOf(node, cost_.OfNode(node.id)) != Kind::kOwner) continue;
-      if (node.lifetime() == Lifetime::kModel) continue;
+      if (KindOf(node, cost_.OfNode(node.id)) != Kind::kDataOwner) continue;
       const bool goes_in = node.spec.inputs.empty();
       const Cost cost = node.protocol->ClosedForm(node);
       if (cost.links.empty()) continue;
@@ -224,7 +241,7 @@ class CollapsedWriter {
       const ValueType& type = goes_in ? node.output_types[0] : node.input_types[0];
       const std::string layer = StrCat("layer", layer_of_.at(node.id));
       const std::string self = StrCat("owner", node.id);
-      out_ += StrCat("  ", self, " [shape=ellipse, fillcolor=\"", StyleOf(Kind::kOwner).color,
+      out_ += StrCat("  ", self, " [shape=ellipse, fillcolor=\"", StyleOf(Kind::kDataOwner).color,
                      "\", label=\"", Name(owner), "\"]\n");
       out_ += StrCat("  ", goes_in ? self : layer, " -> ", goes_in ? layer : self, " [label=\" ",
                      type.ToString(), " \"]\n");
@@ -250,54 +267,96 @@ class CollapsedWriter {
   std::string_view title_;
   const ProgramCost& cost_;
   const Program& program_;
-  std::vector<Layer> layers_;
+  const LayerPictures& links_;
+  const std::vector<Layer> layers_;
   std::map<NodeId, size_t> layer_of_;
   std::string out_;
 };
 
 // ------------------------------------------------------------------------------------- in full
 
-bool HasPrefix(std::string_view path, std::string_view prefix) {
-  if (prefix.empty() || path == prefix) return true;
-  return path.starts_with(prefix) && path[prefix.size()] == '.';
-}
-
-// The first components of a path, as many as the prefix has.
+// The first components of a path, as many as the prefix has, but at least its layer.
 std::string_view CutLike(std::string_view path, std::string_view prefix) {
   const auto dots = std::count(prefix.begin(), prefix.end(), '.');
   size_t end = path.find('.');
   for (auto i = dots; i > 0 && end != path.npos; --i) end = path.find('.', end + 1);
-  return path.substr(0, end);
+  const std::string_view cut = path.substr(0, end);
+  const std::string_view layer = LayerOfPath(path);
+  return layer.size() > cut.size() ? layer : cut;
 }
+
+// Of a picture that would be taller than wide: nodes one below the other, and columns.
+constexpr int kColumnDepth = 24;
+constexpr int kMostColumns = 4;
 
 class DetailedWriter {
  public:
-  DetailedWriter(std::string_view title, const ProgramCost& cost, std::string_view prefix)
-      : title_(title), cost_(cost), program_(cost.program()), prefix_(prefix) {}
+  DetailedWriter(std::string_view title, const ProgramCost& cost, std::string_view prefix,
+                 const std::set<NodeId>& inside, const LayerPictures& links)
+      : title_(title),
+        cost_(cost),
+        program_(cost.program()),
+        prefix_(prefix),
+        inside_(inside),
+        links_(links) {}
 
-  StatusOr<std::string> Write() && {
-    std::vector<std::string> paths;  // in the order of their first nodes
-    std::map<std::string, std::vector<NodeId>> frames;
-    for (const Node& node : program_.nodes()) {
-      if (!HasPrefix(node.spec.path, prefix_)) continue;
-      const std::string& path = FrameOf(node);
-      if (frames[path].empty()) paths.push_back(path);
-      frames[path].push_back(node.id);
+  std::string Write() && {
+    CollectFrames();
+    for (const Frame& frame : frames_) {
+      for (const NodeId node : frame.nodes) WriteInputs(program_.nodes()[node]);
     }
-    if (paths.empty()) {
-      return InvalidArgument("expected a path that nodes have, found '", prefix_, "'");
-    }
-    out_ = Preamble(title_, "bytes of all links together; Z_2^l: integers of l bits");
+    out_ = Preamble(title_, "on edges: what a value is, and the bytes of all links that it costs");
     WriteLegend();
-    for (size_t i = 0; i < paths.size(); ++i) WriteFrame(i, paths[i], frames[paths[i]]);
-    for (const std::string& path : paths) {
-      for (const NodeId node : frames[path]) WriteInputs(program_.nodes()[node]);
-    }
-    WriteOutside();
-    return std::move(out_) + "}\n";
+    for (size_t column = 0; column < columns_; ++column) WriteColumn(column);
+    return std::move(out_) + edges_ + "}\n";
   }
 
  private:
+  // Nodes of one path.
+  struct Frame {
+    std::string path;
+    std::vector<NodeId> nodes;
+    size_t column = 0;
+  };
+
+  // Where a value comes from or goes to that is not beside its node.
+  struct Elsewhere {
+    size_t index;
+    std::string layer;  // whose picture has it
+  };
+
+  // The frames in the order of their first nodes, in columns of about equal depth.
+  void CollectFrames() {
+    std::map<std::string, size_t> index;
+    std::map<NodeId, int> depths;
+    std::vector<int> depth_of_frame;
+    for (const NodeId id : inside_) {
+      const Node& node = program_.nodes()[id];
+      const auto [found, is_new] = index.emplace(FrameOf(node), frames_.size());
+      if (is_new) {
+        frames_.push_back({found->first, {}, 0});
+        depth_of_frame.push_back(0);
+      }
+      frames_[found->second].nodes.push_back(id);
+      frame_of_[id] = found->second;
+      int& depth = depths[id];
+      for (const WireId wire : node.spec.inputs) {
+        const auto producer = depths.find(program_.producer(wire));
+        if (producer != depths.end()) depth = std::max(depth, producer->second + 1);
+      }
+      depth_of_frame[found->second] = std::max(depth_of_frame[found->second], depth);
+    }
+    const int deepest = *std::max_element(depth_of_frame.begin(), depth_of_frame.end()) + 1;
+    columns_ = static_cast<size_t>(
+        std::clamp((deepest + kColumnDepth / 2) / kColumnDepth, 1, kMostColumns));
+    for (size_t i = 0; i < frames_.size(); ++i) {
+      const auto depth = static_cast<size_t>(depth_of_frame[i]);
+      frames_[i].column = depth * columns_ / static_cast<size_t>(deepest);
+    }
+  }
+
+  size_t ColumnOf(NodeId id) const { return frames_[frame_of_.at(id)].column; }
+
   // The path of the node; what an owner puts in stands beside the first node that uses it.
   const std::string& FrameOf(const Node& node) const {
     if (!node.spec.inputs.empty()) return node.spec.path;
@@ -305,50 +364,101 @@ class DetailedWriter {
       const auto& inputs = other.spec.inputs;
       const bool uses = std::find_first_of(inputs.begin(), inputs.end(), node.outputs.begin(),
                                            node.outputs.end()) != inputs.end();
-      if (uses && HasPrefix(other.spec.path, prefix_)) return other.spec.path;
+      if (uses && inside_.contains(other.id)) return other.spec.path;
     }
     return node.spec.path;
   }
 
   void WriteLegend() {
     out_ += "  legend [shape=plain, label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"3\">";
-    for (const Kind kind :
-         {Kind::kOwner, Kind::kLocal, Kind::kOffline, Kind::kTable, Kind::kOnline}) {
+    if (!links_.empty()) {
+      out_ += StrCat("<TR><TD BORDER=\"0\" ALIGN=\"LEFT\" HREF=\"", kProgramPicture, ".svg\">",
+                     Underlined("the whole program", true), "</TD></TR>");
+    }
+    for (const Kind kind : kKinds) {
       out_ += StrCat("<TR><TD BGCOLOR=\"", StyleOf(kind).color, "\" ALIGN=\"LEFT\">",
                      StyleOf(kind).meaning, "</TD></TR>");
+    }
+    for (const Sharing sharing : {Sharing::kAdditive, Sharing::kReplicated}) {
+      out_ += StrCat("<TR><TD BORDER=\"0\" ALIGN=\"LEFT\"><FONT COLOR=\"", Color(sharing),
+                     "\"><B>\u2014\u2014</B></FONT> ", Bracketed(sharing, "l"),
+                     " n\u00d7m: ", Name(sharing), " over Z_2^l, shape n\u00d7m</TD></TR>");
     }
     out_ += "</TABLE>>]\n";
   }
 
-  void WriteFrame(size_t index, const std::string& path, const std::vector<NodeId>& nodes) {
-    std::string_view name = path;
-    if (!prefix_.empty() && name.size() > prefix_.size()) name.remove_prefix(prefix_.size() + 1);
-    out_ += StrCat("  subgraph cluster", index, " { label=<<B>", Escape(name),
+  void WriteFrame(size_t index, const std::vector<NodeId>& nodes) {
+    const std::string name = FrameName(nodes.front());
+    out_ += StrCat("  subgraph cluster", index, " { label=<<B>", EscapeLabel(name),
                    "</B>>; labeljust=l; fontsize=11; style=rounded; color=\"#909090\";"
                    " bgcolor=\"#F7F7F7\"\n");
     for (const NodeId node : nodes) WriteNode(program_.nodes()[node]);
     out_ += "  }\n";
   }
 
+  // A column with what stands for the nodes elsewhere. An invisible node above each column keeps
+  // the columns in their order, from left to right.
+  void WriteColumn(size_t column) {
+    const bool is_one_of_many = columns_ > 1;
+    if (is_one_of_many) {
+      out_ += StrCat("  subgraph cluster_column", column,
+                     " { style=invis; peripheries=0; label=\"\"; margin=14\n    top", column,
+                     " [style=invis, shape=point, width=0.01]\n");
+    }
+    WriteElsewhere(column);
+    for (size_t i = 0; i < frames_.size(); ++i) {
+      if (frames_[i].column == column) WriteFrame(i, frames_[i].nodes);
+    }
+    if (!is_one_of_many) return;
+    out_ += "  }\n";
+    if (column > 0) {
+      out_ += StrCat("  top", column - 1, " -> top", column, " [style=invis, minlen=0]\n");
+    }
+    for (const auto& [name, its_column] : sources_) {
+      if (its_column != column) continue;
+      out_ += StrCat("  top", column, " -> ", name, " [style=invis]\n");
+    }
+  }
+
   void WriteNode(const Node& node) {
     const GroupCost cost = cost_.OfNode(node.id);
     const Kind kind = KindOf(node, cost);
-    std::string label = StrCat("<B>", Escape(node.spec.protocol), "</B>");
+    std::string label = StrCat("<B>", EscapeLabel(node.spec.protocol), "</B>");
     if (node.spec.inputs.empty()) {
       const std::string_view path = node.spec.path;
-      label += StrCat("<BR/>", Escape(path.substr(path.rfind('.') + 1)));
+      label += StrCat("<BR/>", EscapeLabel(path.substr(path.rfind('.') + 1)));
     }
     for (const Table* table : node.tables) {
-      label += StrCat("<BR/>", Escape(LastComponents(table->name)), ": ", TableSize(*table));
+      label += StrCat("<BR/>", EscapeLabel(LastComponents(table->name)), ": ", TableSize(*table));
     }
-    for (size_t i = 0; i < kPhases.size(); ++i) {
-      if (cost.bytes[i] == 0) continue;
-      label += StrCat("<BR/>", Name(kPhases[i]), " ", HumanBytes(cost.bytes[i]));
+    if (!IsUsed(node)) {  // no edge could say it
+      const std::string bytes = BytesOf(cost);
+      if (!bytes.empty()) label += StrCat("<BR/>", bytes);
     }
-    if (!cost.online_levels.empty()) label += StrCat(", round ", *cost.online_levels.begin() + 1);
+    if (!cost.online_levels.empty()) {
+      label += StrCat("<BR/>round ", *cost.online_levels.begin() + 1);
+    }
     out_ += StrCat("    node", node.id, " [shape=", StyleOf(kind).shape, ", fillcolor=\"",
                    StyleOf(kind).color, "\"", kind == Kind::kTable ? ", peripheries=2" : "",
                    ", label=<", label, ">]\n");
+  }
+
+  // "deal 240 B, online 12 B"; empty where nothing is sent.
+  static std::string BytesOf(const GroupCost& cost) {
+    std::string text;
+    for (size_t i = 0; i < kPhases.size(); ++i) {
+      if (cost.bytes[i] == 0) continue;
+      text += StrCat(text.empty() ? "" : ", ", Name(kPhases[i]), " ", HumanBytes(cost.bytes[i]));
+    }
+    return text;
+  }
+
+  bool IsUsed(const Node& node) const {
+    return std::any_of(program_.nodes().begin(), program_.nodes().end(), [&](const Node& other) {
+      const auto& inputs = other.spec.inputs;
+      return std::find_first_of(inputs.begin(), inputs.end(), node.outputs.begin(),
+                                node.outputs.end()) != inputs.end();
+    });
   }
 
   // "attention.query" of "layers.0.attention.query".
@@ -368,16 +478,26 @@ class DetailedWriter {
   }
 
   void WriteInputs(const Node& node) {
+    const std::string self = StrCat("node", node.id);
+    const size_t column = ColumnOf(node.id);
+    bool has_edge = false;  // from the same column
     for (const WireId wire : node.spec.inputs) {
       const Node& producer = program_.nodes()[program_.producer(wire)];
-      const bool inside = HasPrefix(producer.spec.path, prefix_);
-      const std::string from =
-          inside ? StrCat("node", producer.id) : Outside("from ", producer.spec.path);
-      WriteEdge(from, StrCat("node", node.id), wire);
+      const std::string_view path = producer.spec.path;
+      if (!inside_.contains(producer.id)) {
+        WriteEdge(Stub(column, "from ", CutLike(path, prefix_), LayerOfPath(path)), self, wire);
+      } else if (const size_t from = ColumnOf(producer.id); from != column) {
+        WriteEdge(StrCat("node", producer.id), Stub(from, "to ", FrameName(node.id), ""), wire);
+        WriteEdge(Stub(column, "from ", FrameName(producer.id), ""), self, wire);
+      } else {
+        WriteEdge(StrCat("node", producer.id), self, wire);
+      }
+      has_edge = true;
     }
+    if (!has_edge) sources_.emplace(self, column);
     for (const WireId wire : node.outputs) {
       for (const std::string& consumer : ConsumersOutside(wire)) {
-        WriteEdge(StrCat("node", node.id), Outside("to ", consumer), wire);
+        WriteEdge(self, Stub(column, "to ", consumer, LayerOfPath(consumer)), wire);
       }
     }
   }
@@ -387,27 +507,67 @@ class DetailedWriter {
     for (const Node& node : program_.nodes()) {
       const auto& inputs = node.spec.inputs;
       if (std::find(inputs.begin(), inputs.end(), wire) == inputs.end()) continue;
-      if (HasPrefix(node.spec.path, prefix_)) continue;
+      if (inside_.contains(node.id)) continue;
       consumers.insert(std::string(CutLike(node.spec.path, prefix_)));
     }
     return consumers;
   }
 
+  // A value; the first of the edges from a node has what the node costs.
   void WriteEdge(const std::string& from, const std::string& to, WireId wire) {
     const ValueType& type = program_.type(wire);
-    out_ += StrCat("  ", from, " -> ", to, " [label=\" ", type.ToString(), " \"",
-                   type.sharing == Sharing::kReplicated ? ", penwidth=1.8" : "", "]\n");
+    const NodeId producer = program_.producer(wire);
+    std::string label = StrCat("\u00a0\u00a0", CompactType(type), "\u00a0");
+    if (inside_.contains(producer) && priced_.insert(producer).second) {
+      const std::string bytes = BytesOf(cost_.OfNode(producer));
+      if (!bytes.empty()) label += StrCat("<BR ALIGN=\"LEFT\"/>\u00a0\u00a0<B>", bytes, "</B> ");
+    }
+    edges_ +=
+        StrCat("  ", from, " -> ", to, " [label=<", label, "<BR ALIGN=\"LEFT\"/>>, tooltip=\"",
+               type.ToString(), "\", color=\"", Color(type.sharing), "\"",
+               type.sharing == Sharing::kReplicated ? ", penwidth=1.8" : "", "]\n");
   }
 
-  std::string Outside(std::string_view direction, std::string_view path) {
-    const std::string text = StrCat(direction, CutLike(path, prefix_));
-    return StrCat("outside", outside_.emplace(text, outside_.size()).first->second);
+  static std::string Bracketed(Sharing sharing, std::string_view bits) {
+    if (sharing == Sharing::kReplicated) return StrCat("\u27e8", bits, "\u27e9");
+    return StrCat("[", bits, "]");
   }
 
-  void WriteOutside() {
-    for (const auto& [text, index] : outside_) {
-      out_ +=
-          StrCat("  outside", index, " [shape=box, style=dashed, label=<", Escape(text), ">]\n");
+  // "[16] 2x3" of an additive value, with angle brackets of a replicated one.
+  static std::string CompactType(const ValueType& type) {
+    std::string sizes;
+    for (const int64_t size : type.shape.sizes()) {
+      sizes += StrCat(sizes.empty() ? "" : "\u00d7", size);
+    }
+    if (sizes.empty()) sizes = "1";
+    return StrCat(Bracketed(type.sharing, StrCat(type.ring.bits())), " ", sizes);
+  }
+
+  // The frame of a node, as this picture names it.
+  std::string FrameName(NodeId id) const {
+    std::string_view name = frames_[frame_of_.at(id)].path;
+    if (!prefix_.empty() && name.size() > prefix_.size()) name.remove_prefix(prefix_.size() + 1);
+    return std::string(name);
+  }
+
+  // What stands in a column for nodes elsewhere.
+  std::string Stub(size_t column, std::string_view direction, std::string_view path,
+                   std::string_view layer) {
+    const Elsewhere elsewhere = {stubs_.size(), std::string(layer)};
+    const auto [stub, is_new] =
+        stubs_.emplace(std::pair(column, StrCat(direction, path)), elsewhere);
+    const std::string name = StrCat("outside", stub->second.index);
+    if (is_new && direction == "from ") sources_.emplace(name, column);
+    return name;
+  }
+
+  void WriteElsewhere(size_t column) {
+    for (const auto& [where, elsewhere] : stubs_) {
+      if (where.first != column) continue;
+      const bool is_link = !elsewhere.layer.empty() && links_.contains(elsewhere.layer);
+      out_ += StrCat("  outside", elsewhere.index, " [shape=box, style=dashed",
+                     is_link ? LinkTo(links_, elsewhere.layer) : "", ", label=<",
+                     Underlined(EscapeLabel(where.second), is_link), ">]\n");
     }
   }
 
@@ -415,19 +575,86 @@ class DetailedWriter {
   const ProgramCost& cost_;
   const Program& program_;
   std::string_view prefix_;
-  std::map<std::string, size_t> outside_;
+  const std::set<NodeId>& inside_;
+  const LayerPictures& links_;
+  std::vector<Frame> frames_;
+  std::map<NodeId, size_t> frame_of_;
+  size_t columns_ = 1;
+  std::map<std::pair<size_t, std::string>, Elsewhere> stubs_;  // by column and text
+  std::map<std::string, size_t> sources_;                      // without an edge to them, by column
+  std::set<NodeId> priced_;
   std::string out_;
+  std::string edges_;
 };
 
 }  // namespace
 
-std::string CollapsedGraph(std::string_view title, const ProgramCost& cost) {
-  return CollapsedWriter(title, cost).Write();
+std::string EscapeLabel(std::string_view text) {
+  if (text.empty()) return "(no path)";
+  std::string escaped;
+  for (const char character : text) {
+    switch (character) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      case '\\':
+        escaped += "&#92;";
+        break;
+      default:
+        // Control characters are not allowed in XML.
+        escaped += static_cast<unsigned char>(character) < 0x20 ? ' ' : character;
+    }
+  }
+  return escaped;
+}
+
+std::string CollapsedGraph(std::string_view title, const ProgramCost& cost,
+                           const LayerPictures& links) {
+  return CollapsedWriter(title, cost, links).Write();
 }
 
 StatusOr<std::string> DetailedGraph(std::string_view title, const ProgramCost& cost,
-                                    std::string_view prefix) {
-  return DetailedWriter(title, cost, prefix).Write();
+                                    std::string_view prefix, const LayerPictures& links) {
+  std::set<NodeId> inside;
+  for (const Node& node : cost.program().nodes()) {
+    if (HasPathPrefix(node.spec.path, prefix)) inside.insert(node.id);
+  }
+  if (inside.empty()) {
+    return InvalidArgument("expected a path that nodes have, found '", prefix, "'");
+  }
+  return DetailedWriter(title, cost, prefix, inside, links).Write();
+}
+
+DirectoryFiles ProgramGraphs(std::string_view title, const ProgramCost& cost) {
+  const std::vector<Layer> layers = LayersOf(cost);
+  LayerPictures links;
+  std::map<std::string, const Layer*> pictures;  // by name
+  for (const Layer& layer : layers) {
+    std::string name = PictureOfLayer(layer.first);
+    while (pictures.contains(name)) name += "-";
+    pictures[name] = &layer;
+    for (const std::string& each : layer.names) links[each] = name + ".svg";
+  }
+  DirectoryFiles graphs;
+  graphs[std::string(kProgramPicture)] = CollapsedGraph(title, cost, links);
+  for (const auto& [name, layer] : pictures) {
+    std::string layer_title = StrCat(title, ": ", layer->first);
+    if (layer->count > 1) {
+      layer_title += StrCat(", and alike to ", layer->last, " (", layer->count, " in all)");
+    }
+    graphs[name] =
+        DetailedWriter(layer_title, cost, layer->first, layer->first_nodes, links).Write();
+  }
+  return graphs;
 }
 
 }  // namespace lutra

@@ -14,9 +14,7 @@ struct FreeGraph {
   void operator()(Agraph_t* graph) const { agclose(graph); }
 };
 
-}  // namespace
-
-StatusOr<std::string> RenderSvg(const std::string& graph) {
+StatusOr<std::string> Render(const std::string& graph, Layout layout, const char* format) {
   // Graphviz keeps its state in globals.
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
@@ -27,19 +25,30 @@ StatusOr<std::string> RenderSvg(const std::string& graph) {
   if (context == nullptr) return Unavailable("Graphviz does not start");
   const std::unique_ptr<Agraph_t, FreeGraph> parsed(agmemread(graph.c_str()));
   if (parsed == nullptr) return InvalidArgument("Graphviz does not understand the graph");
-  if (gvLayout(context, parsed.get(), "dot") != 0) {
+  const char* const engine = layout == Layout::kDot ? "dot" : "nop2";
+  if (gvLayout(context, parsed.get(), engine) != 0) {
     return InvalidArgument("Graphviz finds no layout for the graph");
   }
   char* data = nullptr;
   unsigned int size = 0;
-  const int failed = gvRenderData(context, parsed.get(), "svg", &data, &size);
+  const int failed = gvRenderData(context, parsed.get(), format, &data, &size);
   gvFreeLayout(context, parsed.get());
   if (failed != 0 || data == nullptr) {
-    return Unavailable("Graphviz cannot write SVG: its core plugin is missing");
+    return Unavailable("Graphviz cannot write ", format, ": a plugin of it is missing");
   }
-  const std::string svg(data, size);
+  std::string picture(data, size);
   gvFreeRenderData(data);
-  return svg;
+  return picture;
+}
+
+}  // namespace
+
+StatusOr<std::string> RenderSvg(const std::string& graph, Layout layout) {
+  return Render(graph, layout, "svg");
+}
+
+StatusOr<std::string> RenderPdf(const std::string& graph, Layout layout) {
+  return Render(graph, layout, "pdf");
 }
 
 }  // namespace lutra

@@ -101,6 +101,14 @@ Json LinksJson(const Ledger& ledger) {
   return links;
 }
 
+Json PredictedJson(const RunSummary& summary) {
+  Json predicted = Json::object();
+  for (const PredictedSeconds& each : summary.predicted) {
+    predicted[each.network] = {{"offline_seconds", each.offline}, {"online_seconds", each.online}};
+  }
+  return predicted;
+}
+
 Json OutputsJson(const RunSummary& summary) {
   Json outputs = Json::array();
   for (const OutputSummary& output : summary.outputs) {
@@ -113,12 +121,13 @@ Json OutputsJson(const RunSummary& summary) {
 
 // What is made from a run and belongs to it; a later run makes them stale.
 bool IsOwnFile(const std::string& name) {
-  static constexpr std::array<std::string_view, 13> kNames = {
+  static constexpr std::array<std::string_view, 14> kNames = {
       kRunJson,      "ledger.csv", "levels.csv", "work.csv",    "profile.csv",
       "run.program", "run.trace",  "trace.json", "program.svg", "report.html",
-      "report.md",   "trace.svg",  "tables.tex"};
-  const bool is_layer = name.starts_with("layer-") && name.ends_with(".svg");
-  return is_layer || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+      "report.md",   "trace.svg",  "tables.tex", "figures"};
+  const bool is_picture =
+      (name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg");
+  return is_picture || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 Status MayReplaceRun(const fs::path& directory) {
@@ -212,6 +221,7 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
   run["peaks"] = PeaksJson(summary);
   run["peak_memory_bytes"] = summary.peak_memory_bytes.value_or(PeakMemoryBytes());
   run["links"] = LinksJson(ledger);
+  run["predicted"] = PredictedJson(summary);
   run["outputs"] = OutputsJson(summary);
   run["agrees_with_ideal"] = OrNull(summary.agrees_with_ideal);
   run["accuracy"] = OrNull(summary.accuracy);
@@ -294,6 +304,13 @@ StatusOr<RunFiles> ReadRunDirectory(const Registry& registry, const fs::path& di
   constexpr int64_t kMostProgramBytes = int64_t{1} << 30;
   RunFiles files;
   LUTRA_ASSIGN_OR_RETURN(files.run, ReadRunJson(directory));
+  for (const std::string_view name : {kRunProgram, kRunTrace}) {
+    std::error_code ignored;
+    if (fs::exists(directory / name, ignored)) continue;
+    return absl::NotFoundError(StrCat("'", directory.string(), "': expected ", name,
+                                      " beside run.json, found none: a run of a version that "
+                                      "records no trace; run it again"));
+  }
   const fs::path file = directory / kRunProgram;
   const std::string where = StrCat("'", file.string(), "'");
   LUTRA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(file, kMostProgramBytes));

@@ -65,6 +65,13 @@ struct MemorySummary {
   std::optional<int64_t> tape_window;  // dealt and used at a time, of both streams
 };
 
+// The time of all sessions under a network, by replay of the run's trace.
+struct PredictedSeconds {
+  std::string network;
+  double offline = 0;
+  double online = 0;
+};
+
 struct RunSummary {
   std::vector<std::string> command;  // argv
   std::string model;                 // as it was given
@@ -80,6 +87,7 @@ struct RunSummary {
   std::vector<OutputSummary> outputs;
   std::optional<Peaks> peaks;             // of the machine, where the run was profiled
   std::vector<ProfileRow> profile;        // likewise
+  std::vector<PredictedSeconds> predicted;
   std::optional<bool> agrees_with_ideal;  // none: not checked
   std::optional<double> accuracy;         // where labels are given: 0 to 1
   std::optional<double> accuracy_ideal;   // of the exact twin

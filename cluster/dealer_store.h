@@ -25,8 +25,8 @@
 #include "core/status.h"
 #include "mpc/builder.h"
 #include "mpc/ledger.h"
-#include "mpc/trace.h"
 #include "mpc/program.h"
+#include "mpc/trace.h"
 
 namespace lutra {
 

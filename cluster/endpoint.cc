@@ -52,6 +52,21 @@ Status CheckAdmitted(const EndpointOptions& options) {
   return absl::OkStatus();
 }
 
+// With a longer one no hello is answered in time.
+Status CheckNetwork(const EndpointOptions& options) {
+  if (!options.network) return absl::OkStatus();
+  for (const Role peer : kRoles) {
+    if (peer == options.role || !(IsServer(peer) || IsServer(options.role))) continue;
+    const double round_trip = options.network->link(options.role, peer).latency_seconds +
+                              options.network->link(peer, options.role).latency_seconds;
+    if (round_trip < options.connect_seconds) continue;
+    return InvalidArgument("network '", options.network->name, "': between ", Name(options.role),
+                           " and ", Name(peer), ": expected a round trip below connect_seconds, ",
+                           options.connect_seconds, ", found ", round_trip);
+  }
+  return absl::OkStatus();
+}
+
 Status Check(const EndpointOptions& options) {
   if (options.insecure_plaintext == options.keys.has_value()) {
     return InvalidArgument("expected either CURVE keys or insecure_plaintext, found ",
@@ -76,6 +91,7 @@ Status Check(const EndpointOptions& options) {
   LUTRA_RETURN_IF_ERROR(CheckSeconds("connect_seconds", options.connect_seconds));
   LUTRA_RETURN_IF_ERROR(CheckSeconds("silence_seconds", options.silence_seconds));
   LUTRA_RETURN_IF_ERROR(CheckSeconds("linger_seconds", options.linger_seconds));
+  LUTRA_RETURN_IF_ERROR(CheckNetwork(options));
   constexpr int64_t kMost = int64_t{1} << 40;
   LUTRA_RETURN_IF_ERROR(
       CheckRange("window_bytes", options.window_bytes, 2 * Endpoint::kChunkBytes, kMost));

@@ -15,7 +15,8 @@
 // Messages. A *channel* has a random identifier that both ends know, and is used once: by one
 // session, one transfer of a tape. On it, messages from one peer are told apart by a tag that the
 // caller chooses; one (channel, peer, tag) is used for one message. They travel in chunks of
-// kChunkBytes; chunks of different channels take turns on a link.
+// kChunkBytes (kShapedChunkBytes on shaped links); chunks of different channels take turns on a
+// link.
 //
 // Memory. Of a channel, a sender has at most `window_bytes` on the way that the reader has not yet
 // taken by Receive (credit, which the reader's side gives back as it takes chunks); the rest waits
@@ -44,6 +45,7 @@
 #include "core/status.h"
 #include "mpc/keys.h"
 #include "mpc/message.h"
+#include "mpc/network.h"
 #include "mpc/role.h"
 
 namespace lutra {
@@ -95,6 +97,10 @@ struct EndpointOptions {
   int64_t request_bytes = int64_t{1} << 20;  // the longest request that is accepted; up to 64 MiB
   int64_t unread_bytes = int64_t{1} << 30;   // per connection, all channels and requests together
 
+  // Makes what this process sends as slow as the network says (cluster/shaper.h): latency and
+  // bandwidth of its links, header_bytes. Each link's round trip must be below connect_seconds.
+  std::optional<Network> network;
+
   // Called from the endpoint's thread: must return quickly and not call the endpoint. At most about
   // a hundred events a minute; of more only their number is told.
   std::function<void(const LinkEvent&)> on_event;
@@ -127,6 +133,9 @@ class LinkThread;
 class Endpoint {
  public:
   static constexpr int64_t kChunkBytes = int64_t{256} << 10;
+  // On shaped links: small, so that they carry a message while its beginning is being received, as
+  // packets do.
+  static constexpr int64_t kShapedChunkBytes = int64_t{32} << 10;
   static constexpr int kHighWater = 16;
 
   // Checks the options, binds, and starts the endpoint's thread.

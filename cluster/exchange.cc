@@ -100,6 +100,7 @@ Exchange::Exchange(const EndpointOptions& options)
       queue_bytes_(options.queue_bytes),
       request_bytes_(options.request_bytes),
       unread_bytes_(options.unread_bytes),
+      chunk_bytes_(options.network ? Endpoint::kShapedChunkBytes : Endpoint::kChunkBytes),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       servers_(options.servers) {}
 
@@ -229,7 +230,8 @@ void Exchange::List(const std::shared_ptr<Outflow>& flow) {
 
 void Exchange::SendControl(Connection& connection, const FrameHeader& header,
                            std::string_view body) {
-  connection.control.push_back({header, zmq::message_t(body.data(), body.size())});
+  connection.control.push_back(
+      {header, zmq::message_t(body.data(), body.size()), std::chrono::steady_clock::now()});
   List(connection);
 }
 
@@ -357,7 +359,8 @@ Status Exchange::SendParcel(PeerId to, const Identifier& id, FrameKind kind, uin
     channel->changed.wait_until(lock, deadline);
   }
   flow->queued += static_cast<int64_t>(payload.size());
-  flow->queue.push_back({kind, tag, std::make_shared<Parcel>(std::move(payload), flow->flight)});
+  flow->queue.push_back({kind, tag, std::make_shared<Parcel>(std::move(payload), flow->flight),
+                         std::chrono::steady_clock::now()});
   List(flow);
   return absl::OkStatus();
 }
@@ -601,7 +604,10 @@ void Exchange::Ready(uint64_t id, uint64_t window) {
   Connection& connection = found->second;
   connection.ready = true;
   connection.window = static_cast<int64_t>(std::min(window, kLongestMessage));
-  for (auto& [channel, flow] : connection.flows) flow->credit = connection.window;
+  for (auto& [channel, flow] : connection.flows) {
+    flow->credit = connection.window;
+    flow->allowed_at = std::chrono::steady_clock::now();
+  }
   List(connection);
   links_changed_.notify_all();
 }
@@ -653,12 +659,16 @@ std::optional<OutgoingFrame> Exchange::NextFrame(uint64_t id) {
     if (flow->queue.empty()) continue;
     Outflow::Message& message = flow->queue.front();
     Bytes& payload = message.parcel->payload;
-    const size_t size = std::min<size_t>(Endpoint::kChunkBytes, payload.size() - message.sent);
+    const size_t size = std::min(chunk_bytes_, payload.size() - message.sent);
     // Credit, when it comes, gives the flow its turn again.
-    if (message.kind == FrameKind::kData && flow->credit < Cost(size)) continue;
+    if (message.kind == FrameKind::kData && flow->credit < Cost(size)) {
+      flow->starved = true;
+      continue;
+    }
 
     OutgoingFrame frame;
     frame.header = {message.kind, flow->channel, message.tag, payload.size(), message.sent};
+    frame.ready = std::max(message.queued_at, flow->allowed_at);
     if (size > 0) {
       auto* owner = new std::shared_ptr<Parcel>(message.parcel);
       frame.body.rebuild(
@@ -851,6 +861,7 @@ void Exchange::DeliverCredit(Connection& connection, const FrameHeader& header) 
   const int64_t room = connection.window - flow->credit;
   flow->credit += static_cast<int64_t>(
       std::min(header.total, static_cast<uint64_t>(std::max<int64_t>(room, 0))));
+  if (std::exchange(flow->starved, false)) flow->allowed_at = std::chrono::steady_clock::now();
   if (!flow->queue.empty()) List(flow);
 }
 

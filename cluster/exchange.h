@@ -25,6 +25,7 @@ namespace lutra {
 struct OutgoingFrame {
   FrameHeader header;
   zmq::message_t body;
+  Deadline ready;  // since when nothing but its link kept it here
 };
 
 class Exchange {
@@ -100,6 +101,7 @@ class Exchange {
       FrameKind kind;
       uint64_t tag;
       std::shared_ptr<Parcel> parcel;
+      Deadline queued_at;
       size_t sent = 0;
     };
     Identifier channel;
@@ -107,6 +109,8 @@ class Exchange {
     std::deque<Message> queue;
     int64_t queued = 0;  // bytes
     int64_t credit = 0;
+    bool starved = false;  // had its turn, and no credit
+    Deadline allowed_at;   // when it last got a connection, or credit that it had waited for
     bool in_turn = false;  // listed in its connection's turn
     bool closed = false;   // goes when the queue is empty
     Status broken;
@@ -200,6 +204,7 @@ class Exchange {
   const int64_t queue_bytes_;
   const int64_t request_bytes_;
   const int64_t unread_bytes_;
+  const size_t chunk_bytes_;
   const int wake_;
 
   mutable std::mutex mutex_;

@@ -2,10 +2,13 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
+#include <ratio>
 #include <utility>
 
 #include "cluster/socket.h"
@@ -65,6 +68,7 @@ LinkThread::LinkThread(EndpointOptions options, Exchange& exchange)
       next_sweep_(Clock::now() + std::chrono::seconds(1)) {
   context_.set(zmq::ctxopt::blocky, false);
   context_.set(zmq::ctxopt::io_threads, 2);
+  if (options_.network) shaper_ = std::make_unique<Shaper>(*options_.network, options_.role);
 }
 
 StatusOr<std::unique_ptr<LinkThread>> LinkThread::Start(EndpointOptions options,
@@ -180,17 +184,38 @@ void LinkThread::ConnectLine(Link& link, uint64_t connection, const Cluster::Ser
   if (!options_.insecure_plaintext) UseClientKeys(socket, *options_.keys, server.public_key);
   link.line = MakeLine(std::move(socket));
   link.line.socket.connect(server.address.Endpoint());
+  SendHello(connection, link.role);
+}
 
+Hello LinkThread::OurHello() const {
   Hello hello;
   hello.role = static_cast<uint32_t>(Index(options_.role));
   hello.window = static_cast<uint64_t>(exchange_.window());
-  const auto body = EncodeHello(hello);
+  return hello;
+}
+
+// The first frame of a connection, before any from the exchange.
+void LinkThread::SendHello(uint64_t connection, Role peer) {
+  const auto body = EncodeHello(OurHello());
   OutgoingFrame frame;
   frame.header.total = body.size();
   frame.body = zmq::message_t(body.data(), body.size());
-  pending_.insert_or_assign(connection, std::move(frame));
-  sendable_.insert(connection);
-  exchange_.CountHello(link.role, body.size(), true);
+  frame.ready = Clock::now();
+  if (shaper_) {
+    shaper_->Open(connection, peer);
+    shaper_->Push(connection, std::move(frame));
+  } else {
+    pending_.insert_or_assign(connection, std::move(frame));
+    sendable_.insert(connection);
+  }
+  exchange_.CountHello(peer, body.size(), true);
+}
+
+// Nothing more is sent on it.
+void LinkThread::Forget(uint64_t connection) {
+  pending_.erase(connection);
+  sendable_.erase(connection);
+  if (shaper_) shaper_->Close(connection);
 }
 
 void LinkThread::FailLink(uint64_t connection, const Status& status) {
@@ -201,8 +226,7 @@ void LinkThread::FailLink(uint64_t connection, const Status& status) {
   event.what = OneLine(status);
   CloseLine(found->second.line, 0);
   links_.erase(found);
-  pending_.erase(connection);
-  sendable_.erase(connection);
+  Forget(connection);
   Log(std::move(event));
   exchange_.Lost(connection, status);
 }
@@ -416,13 +440,10 @@ void LinkThread::Welcome(const std::vector<zmq::message_t>& frames, const std::s
   const std::optional<Hello> hello = DecodeHello(BytesOf(frames[2]));
   if (!hello) return refuse("a hello of another form");
 
-  Hello ours;
-  ours.role = static_cast<uint32_t>(Index(options_.role));
-  ours.window = static_cast<uint64_t>(exchange_.window());
   FrameHeader header;
   header.total = kHelloBytes;
   if (hello->version != kLinkVersion) {
-    Answer(routing_id, header, EncodeHello(ours));
+    Answer(routing_id, header, EncodeHello(OurHello()));
     return refuse(StrCat("expected protocol version ", kLinkVersion, " as here, found version ",
                          hello->version, " of ", NameOf(hello->role)));
   }
@@ -451,13 +472,7 @@ void LinkThread::Welcome(const std::vector<zmq::message_t>& frames, const std::s
   guests_[connection] = {routing_id, *role, descriptor};
   guest_of_[routing_id] = connection;
   exchange_.CountHello(*role, frames[2].size(), false);
-  OutgoingFrame answer;
-  answer.header = header;
-  const auto body = EncodeHello(ours);
-  answer.body = zmq::message_t(body.data(), body.size());
-  exchange_.CountHello(*role, body.size(), true);
-  pending_.insert_or_assign(connection, std::move(answer));
-  sendable_.insert(connection);
+  SendHello(connection, *role);
 }
 
 // To a connection that is not a guest.
@@ -481,8 +496,7 @@ void LinkThread::LoseGuest(uint64_t connection, std::string_view why) {
   guest_of_.erase(found->second.routing_id);
   guests_.erase(found);
   leaving_.erase(connection);
-  pending_.erase(connection);
-  sendable_.erase(connection);
+  Forget(connection);
   exchange_.Lost(connection, Unavailable(name, ": ", why));
 }
 
@@ -497,7 +511,8 @@ bool LinkThread::SendTo(uint64_t connection) {
   for (;;) {
     auto pending = pending_.find(connection);
     if (pending == pending_.end()) {
-      std::optional<OutgoingFrame> next = exchange_.NextFrame(connection);
+      std::optional<OutgoingFrame> next =
+          shaper_ ? shaper_->Pop(connection, Clock::now()) : exchange_.NextFrame(connection);
       if (!next) return true;
       pending = pending_.emplace(connection, *std::move(next)).first;
     }
@@ -526,8 +541,32 @@ bool LinkThread::SendTo(uint64_t connection) {
 bool LinkThread::SendAll() {
   Exchange::Chores chores = exchange_.TakeChores();
   for (const Exchange::Chores::NewLink& link : chores.links) OpenLink(link);
-  sendable_.insert(chores.sendable.begin(), chores.sendable.end());
   bool progress = !chores.links.empty();
+  if (shaper_) {
+    for (const uint64_t connection : chores.sendable) shaper_->Offer(connection);
+    // First what is due: whose socket has no room for it gets nothing from the exchange.
+    progress |= SendDue();
+    shaper_->Take(Clock::now(),
+                  [this](uint64_t connection) { return exchange_.NextFrame(connection); });
+    progress |= SendDue();
+  } else {
+    sendable_.insert(chores.sendable.begin(), chores.sendable.end());
+    progress |= SendListed();
+  }
+  return progress;
+}
+
+// Whether a frame of a shaped link went to its socket.
+bool LinkThread::SendDue() {
+  tried_at_ = Clock::now();
+  const std::vector<uint64_t> due = shaper_->Due(tried_at_);
+  sendable_.insert(due.begin(), due.end());
+  return SendListed();
+}
+
+// Whether all was sent on some connection of those that have something to send.
+bool LinkThread::SendListed() {
+  bool progress = false;
   const std::vector<uint64_t> connections(sendable_.begin(), sendable_.end());
   for (const uint64_t connection : connections) {
     // One that is blocked stays listed until its socket tells that it has room.
@@ -583,20 +622,34 @@ void LinkThread::Wait() {
     add_line(link.line);
     if (!link.ready) until = std::min(until, link.due);
   }
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  const Deadline now = Clock::now();
+  // Not after `now`: what became due meanwhile has not been tried yet.
+  if (shaper_) until = std::min(until, shaper_->Next(tried_at_));
   // What waits for room in a socket is tried again soon, since reading from the socket may have
   // used up the sign that there is some.
-  const int64_t longest = !sendable_.empty() ? 2 : ending_ ? 5 : 1000;
-  const int timeout = static_cast<int>(std::clamp<int64_t>(left, 0, longest));
+  const std::chrono::milliseconds longest(!sendable_.empty() ? 2 : ending_ ? 5 : 1000);
+  const std::chrono::nanoseconds left =
+      std::clamp<std::chrono::nanoseconds>(until - now, std::chrono::nanoseconds(0), longest);
+  const timespec timeout{left.count() / std::nano::den, left.count() % std::nano::den};
   // Where nothing told of itself for long, all sockets are looked at: descriptors tell of a change
   // once, and a sign that was missed would be missed for good.
-  const bool all = poll(descriptors.data(), descriptors.size(), timeout) <= 0;
+  const bool all = ppoll(descriptors.data(), descriptors.size(), &timeout, nullptr) <= 0;
   for (size_t i = 0; i < descriptors.size(); ++i) {
     if (lines[i] != nullptr && (all || descriptors[i].revents != 0)) lines[i]->unread = true;
   }
 }
 
+bool LinkThread::AllSent() const {
+  return !exchange_.HasSendable() && pending_.empty() && (!shaper_ || shaper_->empty());
+}
+
 void LinkThread::Run() {
+  double linger = options_.linger_seconds;
+  if (shaper_) {
+    // Frames are due to some microseconds, where the kernel would take 50 of them for granted.
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    linger += shaper_->LongestLatencySeconds();
+  }
   Deadline end = Deadline::max();
   for (;;) {
     bool progress = true;
@@ -606,17 +659,17 @@ void LinkThread::Run() {
     }
     CheckDue();
     if (ending_) {
-      end = std::min(end, After(options_.linger_seconds));
-      if (!exchange_.HasSendable() && pending_.empty()) break;
+      end = std::min(end, After(linger));
+      if (AllSent()) break;
       if (Clock::now() >= end) break;
     }
     Wait();
   }
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
-  const int linger = static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1 << 30));
-  for (auto& [connection, link] : links_) CloseLine(link.line, link.ready ? linger : 0);
+  const int socket_linger = static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1 << 30));
+  for (auto& [connection, link] : links_) CloseLine(link.line, link.ready ? socket_linger : 0);
   links_.clear();
-  if (listener_) CloseLine(*listener_, linger);
+  if (listener_) CloseLine(*listener_, socket_linger);
   listener_.reset();
 }
 

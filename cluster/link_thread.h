@@ -17,6 +17,7 @@
 
 #include "cluster/endpoint.h"
 #include "cluster/exchange.h"
+#include "cluster/shaper.h"
 #include "cluster/zap.h"
 
 namespace lutra {
@@ -25,7 +26,7 @@ class LinkThread {
  public:
   // Binds and starts. The options have been checked.
   static StatusOr<std::unique_ptr<LinkThread>> Start(EndpointOptions options, Exchange& exchange);
-  // Sends what can be sent within linger_seconds, then ends.
+  // Sends what can be sent within linger_seconds, and the latency of shaped links, then ends.
   ~LinkThread();
   LinkThread(const LinkThread&) = delete;
   LinkThread& operator=(const LinkThread&) = delete;
@@ -91,9 +92,15 @@ class LinkThread {
               std::span<const std::byte> body);
   void LoseGuest(uint64_t connection, std::string_view why);
 
+  Hello OurHello() const;
+  void SendHello(uint64_t connection, Role peer);
+  void Forget(uint64_t connection);
+  bool SendDue();
+  bool SendListed();
   bool SendAll();
   bool SendTo(uint64_t connection);
   bool ReadAll();
+  bool AllSent() const;
 
   const EndpointOptions options_;
   Exchange& exchange_;
@@ -109,7 +116,9 @@ class LinkThread {
   std::set<uint64_t> leaving_;    // guests that are gone, but may have unread messages
   std::string failed_handshake_;  // of the connection that is lost next
   std::set<uint64_t> sendable_;
-  std::map<uint64_t, OutgoingFrame> pending_;  // taken from the exchange, not yet sent
+  std::map<uint64_t, OutgoingFrame> pending_;  // taken from exchange or shaper, not yet sent
+  std::unique_ptr<Shaper> shaper_;             // of shaped links
+  Deadline tried_at_;  // what was due on them by then has gone to its socket, or found no room
   uint64_t monitors_ = 0;
   int64_t received_ = 0;  // messages
   int logged_ = 0;

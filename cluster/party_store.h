@@ -31,9 +31,9 @@
 #include "core/status.h"
 #include "mpc/keys.h"
 #include "mpc/ledger.h"
-#include "mpc/trace.h"
 #include "mpc/message.h"
 #include "mpc/program.h"
+#include "mpc/trace.h"
 
 namespace lutra {
 

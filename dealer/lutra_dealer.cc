@@ -21,6 +21,7 @@
 #include "core/thread_pool.h"
 #include "dealer/dealer_service.h"
 #include "dealer/depot.h"
+#include "mpc/network.h"
 #include "mpc/protocol.h"
 
 namespace lutra {
@@ -54,6 +55,9 @@ CommandLine MakeCommandLine() {
       .AddFlag("program", "DIR,...", "add the programs of these compiled models")
       .AddFlag("threads", "N", "default: one for each core")
       .AddFlag("window", "BYTES", "deal so much of a tape at a time: 64M (the default), 1G")
+      .AddFlag("network", "FILE",
+               "make what this process sends as slow as in this network file: latency, bandwidth, "
+               "header_bytes")
       .AddSwitch("insecure-plaintext", "no CURVE: loopback addresses only, for measurements")
       .AddFlag("insecure-seed", "N",
                "keys and identifiers of lutra-sim --seed N, which anybody can guess: for tests "
@@ -94,6 +98,7 @@ Status CheckTogether(const Arguments& arguments) {
   };
   LUTRA_RETURN_IF_ERROR(expect("once", "store", true));
   LUTRA_RETURN_IF_ERROR(expect("once", "stream", false));
+  LUTRA_RETURN_IF_ERROR(expect("once", "network", false));
   LUTRA_RETURN_IF_ERROR(expect("key", "insecure-plaintext", false));
   if (!arguments.Has("store") && !arguments.Has("stream")) {
     return InvalidArgument("expected --store DIR or --stream, found neither");
@@ -179,6 +184,9 @@ StatusOr<std::unique_ptr<Endpoint>> Listen(const Arguments& arguments, const Clu
   EndpointOptions options = EndpointOptions::ForRole(cluster, Role::kDealer, std::move(keys));
   options.request_bytes = kRequestBytes;
   options.queue_bytes = kQueueBytes;
+  if (arguments.Has("network")) {
+    LUTRA_ASSIGN_OR_RETURN(options.network, ReadNetwork(arguments.Text("network", "")));
+  }
   options.on_event = [&log](const LinkEvent& event) { log.Info(event.Line()); };
   return Endpoint::Make(std::move(options));
 }

@@ -1,7 +1,12 @@
 #include "mpc/network.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
+#include <cmath>
+#include <locale>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 #include "core/toml_file.h"
@@ -136,6 +141,35 @@ StatusOr<Network> FromToml(const TomlFile& file) {
   return network;
 }
 
+// Of each link that is not ideal a table.
+toml::array LinkTables(const Network& network) {
+  toml::array tables;
+  for (const Role from : kRoles) {
+    for (const Role to : kRoles) {
+      const Network::Link& link = network.link(from, to);
+      if (from == to || link == Network::Link{}) continue;
+      toml::table table{
+          {"from", Name(from)}, {"to", Name(to)}, {"latency_ms", link.latency_seconds * 1000}};
+      if (std::isfinite(link.bytes_per_second)) {
+        table.insert("bandwidth_mbit", link.bytes_per_second / kBytesPerMegabit);
+      }
+      tables.push_back(std::move(table));
+    }
+  }
+  return tables;
+}
+
+toml::table ComputeTable(const Network& network) {
+  toml::table tables;
+  for (const Role role : kRoles) {
+    const Network::Compute& compute = network.compute[Index(role)];
+    toml::table table{{"speed", compute.speed}};
+    if (compute.threads.has_value()) table.insert("threads", int64_t{*compute.threads});
+    tables.insert(Name(role), std::move(table));
+  }
+  return tables;
+}
+
 }  // namespace
 
 double Network::TransmissionSeconds(Role from, Role to, int64_t payload_bytes) const {
@@ -151,6 +185,26 @@ StatusOr<Network> ReadNetwork(const std::filesystem::path& path) {
 StatusOr<Network> ParseNetwork(std::string_view toml, std::string_view where) {
   LUTRA_ASSIGN_OR_RETURN(const TomlFile file, TomlFile::Parse(toml, where));
   return FromToml(file);
+}
+
+std::string FormatNetwork(const Network& network) {
+  toml::table messages{{"overhead_us", network.overhead_seconds * 1e6},
+                       {"header_bytes", network.header_bytes}};
+  if (std::isfinite(network.throughput_bytes_per_second)) {
+    messages.insert("throughput_mbit", network.throughput_bytes_per_second / kBytesPerMegabit);
+  }
+  toml::table root{{"format", kFormat},
+                   {"name", network.name},
+                   {"description", network.description},
+                   {"messages", std::move(messages)},
+                   {"compute", ComputeTable(network)}};
+  if (toml::array links = LinkTables(network); !links.empty()) {
+    root.insert("link", std::move(links));
+  }
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text << root << "\n";
+  return text.str();
 }
 
 }  // namespace lutra

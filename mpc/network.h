@@ -75,6 +75,9 @@ struct Network {
 StatusOr<Network> ReadNetwork(const std::filesystem::path& path);
 StatusOr<Network> ParseNetwork(std::string_view toml, std::string_view where);
 
+// The text of a file that reads back as this network, but for what a role's link to itself is.
+std::string FormatNetwork(const Network& network);
+
 }  // namespace lutra
 
 #endif  // LUTRA_MPC_NETWORK_H_

@@ -21,7 +21,9 @@ Status NodeDescription::CheckSharing(size_t input, Sharing sharing) const {
 }
 
 int64_t Protocol::Multiplications(const Node&, Role, Phase) const { return 0; }
+std::string_view Protocol::Privacy(const Node&, Phase, Role) const { return ""; }
 
+std::vector<FigureLine> Protocol::Figure(const Node&) const { return {}; }
 Tensor Protocol::ReadCoins(const Node&, const Share&, const Share&) const { return {}; }
 void Protocol::Deal(const DealView&) const {}
 void Protocol::PrepareModel(PartyView&) const {}

@@ -105,6 +105,17 @@ struct DealView {
   const Tensor& table(size_t i) const { return tables[node.spec.tables[i]]; }
 };
 
+// One line of a protocol's box as a paper prints it: what a role computes or sends in a phase.
+// Notation: x1 is the share or component 1 of x, F(k) a stream, Z_2^l a ring; Delta, delta and
+// alpha stand for the letters, <- for a choice at random, * for a product of sets.
+struct FigureLine {
+  Phase phase = Phase::kOnline;
+  Role role = Role::kP1;
+  std::string text;
+  std::optional<Role> to = std::nullopt;  // of a message; none: local work
+  bool after = false;                     // local work on what came in this round
+};
+
 class Protocol {
  public:
   virtual ~Protocol() = default;
@@ -121,12 +132,21 @@ class Protocol {
   // How many ring elements a role multiplies in a phase: what a profile measures time against.
   virtual int64_t Multiplications(const Node& node, Role role, Phase phase) const;
 
+  // Why what a role receives of a node in a phase tells it nothing that is not its own, in one line
+  // without a full stop; empty where no argument is stated. Of what the dealer sends, only fields
+  // that it sends in clear need one: those that it shares are masked by the engine.
+  virtual std::string_view Privacy(const Node& node, Phase phase, Role to) const;
+
   // The functionality.
   virtual void Ideal(ClearView& view) const = 0;
 
   // Of a node whose result depends on how its input happens to be shared: the coins of a run, read
   // off the shares that P1 and P2 hold of input 0. Without elements where there is no coin.
   virtual Tensor ReadCoins(const Node& node, const Share& p1, const Share& p2) const;
+
+  // The box of the protocol, for figures: lines in the order in which they happen, with a message
+  // for each link of the closed form. Without any, figures name the protocol.
+  virtual std::vector<FigureLine> Figure(const Node& node) const;
 
   // Offline, the dealer: a derived field as a function of uniform ones, by ranges of elements.
   virtual void Deal(const DealView& view) const;

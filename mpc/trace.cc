@@ -102,6 +102,7 @@ struct StoredTrace {
 
 constexpr int64_t kMostTime = std::numeric_limits<int64_t>::max() / 4;
 constexpr int64_t kMostBytes = int64_t{1} << 60;
+constexpr int32_t kMostSessions = 1 << 30;
 
 void PutEvent(std::vector<std::byte>& out, const TraceEvent& event, int64_t& previous) {
   PutNumber(out, static_cast<uint64_t>(event.kind) * kRoles.size() + Index(event.peer));
@@ -238,7 +239,8 @@ StatusOr<Trace> ReadTrace(std::span<const std::byte> bytes, std::string_view whe
   for (size_t i = 0; i < stored.tracks.size(); ++i) {
     const StoredTrack& track = stored.tracks[i];
     const std::string name = StrCat(where, ": track ", i);
-    if (track.session < 0 || track.phase >= kPhases.size() || track.role >= kRoles.size()) {
+    if (track.session < 0 || track.session > kMostSessions || track.phase >= kPhases.size() ||
+        track.role >= kRoles.size()) {
       return InvalidArgument(name, ": no such session, phase or role");
     }
     LUTRA_ASSIGN_OR_RETURN(std::vector<TraceEvent> events, ReadEvents(track, name));

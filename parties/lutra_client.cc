@@ -33,6 +33,7 @@
 #include "core/command_line.h"
 #include "core/memory.h"
 #include "core/status.h"
+#include "mpc/network.h"
 #include "parties/client_report.h"
 #include "parties/compile.h"
 #include "parties/compile_model.h"
@@ -68,6 +69,12 @@ CommandLine Overview() {
 }
 
 void AddThreads(CommandLine& line) { line.AddFlag("threads", "N", "default: one for each core"); }
+
+void AddNetwork(CommandLine& line) {
+  line.AddFlag("network", "FILE",
+               "make what this process sends as slow as in this network file: latency, bandwidth, "
+               "header_bytes");
+}
 
 void AddLinkFlags(CommandLine& line, std::string_view key_file) {
   line.AddFlag("cluster", "FILE", "where the servers are, and who is who; required")
@@ -109,6 +116,7 @@ CommandLine ShareCommandLine() {
                "has the program); default: all four")
       .AddFlag("insecure-seed", "N",
                "keys and id that anybody can guess, equal to the simulation's: for tests only");
+  AddNetwork(line);
   AddThreads(line);
   line.AddSwitch("quiet", "print the id only")
       .AddExample("lutra-client share-model sms --cluster cluster.toml --key keys/model-owner.key");
@@ -124,6 +132,7 @@ CommandLine InferCommandLine() {
       .AddFlag("input", "FILE",
                "texts, one a line; LABEL<TAB>TEXT lines; or a safetensors file of cases; required");
   AddLinkFlags(line, "data-owner.key");
+  AddNetwork(line);
   AddThreads(line);
   line.AddSwitch("json", "one JSON document, with all outputs")
       .AddExample("lutra-client infer sms --model ID --input texts.txt --cluster cluster.toml");
@@ -233,8 +242,11 @@ StatusOr<Links> OpenLinks(const Arguments& arguments, std::span<const Role> owne
   } else if (arguments.Has("key")) {
     return InvalidArgument("expected --key or --insecure-plaintext, found both");
   }
-  LUTRA_ASSIGN_OR_RETURN(links.endpoint, Endpoint::Make(EndpointOptions::ForRole(
-                                             links.cluster, owner, std::move(keys))));
+  EndpointOptions options = EndpointOptions::ForRole(links.cluster, owner, std::move(keys));
+  if (arguments.Has("network")) {
+    LUTRA_ASSIGN_OR_RETURN(options.network, ReadNetwork(arguments.Text("network", "")));
+  }
+  LUTRA_ASSIGN_OR_RETURN(links.endpoint, Endpoint::Make(std::move(options)));
   links.watch = std::make_unique<StopWatch>(*links.endpoint);
   return links;
 }

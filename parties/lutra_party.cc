@@ -18,6 +18,7 @@
 #include "core/memory.h"
 #include "core/status.h"
 #include "core/thread_pool.h"
+#include "mpc/network.h"
 #include "parties/party_service.h"
 
 namespace lutra {
@@ -44,6 +45,9 @@ CommandLine MakeCommandLine() {
       .AddFlag("tape-memory", "BYTES",
                "a longer tape is read window by window as it is used; default: a quarter of the "
                "machine's memory")
+      .AddFlag("network", "FILE",
+               "make what this process sends as slow as in this network file: latency, bandwidth, "
+               "header_bytes")
       .AddSwitch("insecure-plaintext", "no encryption, loopback only: to measure what CURVE costs")
       .AddFlag("insecure-seed", "N", "keys as lutra-sim --seed N has them: no secret at all")
       .AddSwitch("allow-core-dumps", "for debugging; a core holds secrets")
@@ -123,6 +127,9 @@ Status Serve(const Arguments& arguments, const StopSignal& stop) {
     log.Error(line);
   };
   endpoint_options.request_bytes = int64_t{64} << 20;
+  if (arguments.Has("network")) {
+    LUTRA_ASSIGN_OR_RETURN(endpoint_options.network, ReadNetwork(arguments.Text("network", "")));
+  }
   LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<Endpoint> endpoint,
                          Endpoint::Make(std::move(endpoint_options)));
   ThreadPool pool(static_cast<int>(threads));

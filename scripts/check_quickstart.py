@@ -28,6 +28,7 @@ FIELDS = {
     'seed': (str, int), 'batch': int, 'sessions': (int, list), 'peak_memory_bytes': int,
     'links': list, 'outputs': list, 'agrees_with_ideal': bool, 'accuracy': NUMBER,
     'accuracy_ideal': NUMBER,
+    'predicted.wan-400m.offline_seconds': NUMBER, 'predicted.wan-400m.online_seconds': NUMBER,
 }
 SESSION_FIELDS = {
     'model.bytes': int, 'offline.dealer.bytes': int, 'offline.dealer.seconds': NUMBER,
@@ -39,6 +40,8 @@ TABLES = {
     'levels.csv': ['phase', 'level', 'from', 'to', 'bytes', 'messages'],
     'work.csv': ['node', 'phase', 'role', 'seconds'],
 }
+REPORT = ['report.html', 'report.md', 'tables.tex', 'figures/split.svg', 'figures/split.pdf',
+          'program.svg']
 
 
 def look_up(value, path):
@@ -94,7 +97,8 @@ def quickstart():
 
 def check_output(checks, status, output):
     checks.check('quickstart ends with status 0', status == 0, status)
-    for word in ['accuracy', 'model', 'deal', 'prepare', 'online', 'rounds', 'runs/quickstart']:
+    for word in ['accuracy', 'model', 'deal', 'prepare', 'online', 'rounds', 'runs/quickstart',
+                 'runs/quickstart/report.html']:
         checks.check(f'the output mentions {word}', word in output.lower())
     checks.check('the output is plain', '\x1b' not in output and '\r' not in output)
 
@@ -116,6 +120,11 @@ def check_run(checks):
     ) else run['links'])
     checks.attempt('the spam is found, by the secure and the clear model', lambda: '' if min(
         run['accuracy'], run['accuracy_ideal']) > 0.9 else (run['accuracy'], run['accuracy_ideal']))
+    checks.attempt('the report is there', lambda: '; '.join(
+        name for name in REPORT if (RUN / name).stat().st_size < 1000))
+    checks.attempt('the report is of this run', lambda: '' if all(
+        f'{sum(session["online"]["bytes"] for session in run["sessions"]):,}'
+        in (RUN / name).read_text(encoding='utf-8') for name in REPORT[:3]) else 'other bytes')
     for name, columns in TABLES.items():
         checks.attempt(f'{name} has its columns and rows', lambda name=name, columns=columns: (
             '' if rows_of(name)[0] == columns and len(rows_of(name)) > 1 else rows_of(name)[0]))

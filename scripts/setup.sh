@@ -9,11 +9,14 @@ PATH="$PATH:/usr/sbin:/sbin"  # dpkg needs them, and a plain `su` leaves them ou
 build_packages=(
   g++ pkg-config meson ninja-build ccache python3
   libabsl-dev libcereal-dev libssl-dev libhwy-dev libxxhash-dev libicu-dev nlohmann-json3-dev
-  libzmq3-dev cppzmq-dev libtomlplusplus-dev libgraphviz-dev graphviz catch2 libbenchmark-dev
+  libzmq3-dev cppzmq-dev libtomlplusplus-dev libgraphviz-dev graphviz libcairo2-dev catch2
+  libbenchmark-dev
 )
-# What the tests of the release build need on top: the guard counts instructions, gnuplot draws the
-# figures of experiments.
-test_packages=(valgrind gnuplot-nox)
+# What the tests of the release build need on top: the guard counts instructions, reports are looked
+# at in a browser, their tables set by LaTeX, and gnuplot draws the figures of experiments.
+test_packages=(
+  valgrind gnuplot-nox chromium chromium-driver librsvg2-bin texlive-latex-base texlive-latex-recommended
+)
 # What `./run-tests --build clang` needs on top.
 clang_packages=(clang)
 

@@ -93,6 +93,7 @@ StatusOr<std::unique_ptr<LocalCluster>> LocalCluster::Start(const LocalClusterOp
   LUTRA_RETURN_IF_ERROR(cluster->MakeDirectory());
   LUTRA_RETURN_IF_ERROR(cluster->MakeKeys());
   LUTRA_RETURN_IF_ERROR(cluster->MakeClusterFile());
+  LUTRA_RETURN_IF_ERROR(cluster->MakeNetworkFile());
   std::vector<std::string> dealer = {"--count", StrCat(options.tapes), "--threads",
                                      StrCat(options.threads)};
   if (options.stream) dealer.emplace_back("--stream");
@@ -173,6 +174,8 @@ Status LocalCluster::MakeKeys() {
 
 Status LocalCluster::MakeClusterFile() {
   cluster_.deployment = options_.deployment;
+  cluster_.connect_seconds += options_.patience_seconds;
+  cluster_.silence_seconds += options_.patience_seconds;
   LUTRA_ASSIGN_OR_RETURN(const std::vector<uint16_t> ports, FreePorts(kServers.size()));
   for (size_t i = 0; i < kServers.size(); ++i) {
     Cluster::Server& server = cluster_.server(kServers[i]);
@@ -185,6 +188,17 @@ Status LocalCluster::MakeClusterFile() {
   return WriteFile(directory_ / "cluster.toml", FormatCluster(cluster_));
 }
 
+Status LocalCluster::MakeNetworkFile() {
+  network_ = options_.network;
+  if (!network_) return absl::OkStatus();
+  if (!options_.shape_dealer) {
+    for (const Role role : kRoles) {
+      network_->link(Role::kDealer, role) = network_->link(role, Role::kDealer) = {};
+    }
+  }
+  return WriteFile(directory_ / "network.toml", FormatNetwork(*network_));
+}
+
 Status LocalCluster::Launch(Role role, std::vector<std::string> arguments) {
   const fs::path program =
       options_.programs / (role == Role::kDealer ? "lutra-dealer" : "lutra-party");
@@ -195,6 +209,10 @@ Status LocalCluster::Launch(Role role, std::vector<std::string> arguments) {
                                       (directory_ / "cluster.toml").string(), "--store",
                                       Store(role).string()};
   command.insert(command.end(), arguments.begin(), arguments.end());
+  if (network_) {
+    command.emplace_back("--network");
+    command.push_back((directory_ / "network.toml").string());
+  }
   if (options_.insecure_plaintext) command.emplace_back("--insecure-plaintext");
   if (options_.insecure_seed.has_value()) {
     command.push_back(StrCat("--insecure-seed=", *options_.insecure_seed));
@@ -240,7 +258,7 @@ Status LocalCluster::CheckAlive() {
 Status LocalCluster::WaitUntilServing() {
   LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<Endpoint> endpoint,
                          OwnerEndpoint(Role::kModelOwner));
-  const Deadline deadline = After(kStartSeconds);
+  const Deadline deadline = After(kStartSeconds + options_.patience_seconds);
   for (const Role server : kServers) {
     while (true) {
       LUTRA_RETURN_IF_ERROR(CheckAlive());
@@ -258,14 +276,16 @@ Status LocalCluster::WaitUntilServing() {
 StatusOr<std::unique_ptr<Endpoint>> LocalCluster::OwnerEndpoint(Role owner) const {
   std::optional<CurveKeyPair> keys;
   if (!options_.insecure_plaintext) keys.emplace(keys_[Index(owner)]->Clone());
-  return Endpoint::Make(EndpointOptions::ForRole(cluster_, owner, std::move(keys)));
+  EndpointOptions options = EndpointOptions::ForRole(cluster_, owner, std::move(keys));
+  options.network = network_;
+  return Endpoint::Make(std::move(options));
 }
 
 Status LocalCluster::Stop() {
   for (const Process& process : processes_) {
     if (process.pid > 0) ::kill(process.pid, SIGTERM);
   }
-  const Deadline deadline = After(kStopSeconds);
+  const Deadline deadline = After(kStopSeconds + options_.patience_seconds);
   Status status;
   for (Process& process : processes_) {
     while (process.pid > 0 && !Reap(process, /*wait=*/false)) {

@@ -17,6 +17,7 @@
 #include "cluster/curve_key.h"
 #include "cluster/endpoint.h"
 #include "core/status.h"
+#include "mpc/network.h"
 #include "mpc/role.h"
 
 namespace lutra {
@@ -27,6 +28,10 @@ struct LocalClusterOptions {
   int64_t tapes = 1;    // to deal, of each program
   int threads = 1;      // of the machine
   bool stream = false;  // deal tapes while they are used
+  // Links are made as slow as this; of the dealer's, only with shape_dealer.
+  std::optional<Network> network;
+  bool shape_dealer = false;
+  double patience_seconds = 0;  // more than by default, of every time-out: for slow links
   bool insecure_plaintext = false;
   std::optional<uint64_t> insecure_seed;
 };
@@ -62,6 +67,7 @@ class LocalCluster {
   Status StartJanitor();
   Status MakeKeys();
   Status MakeClusterFile();
+  Status MakeNetworkFile();
   Status Launch(Role role, std::vector<std::string> arguments);
   Status WaitUntilServing();
   // Waits for a process; whether it has ended.
@@ -72,6 +78,7 @@ class LocalCluster {
   const LocalClusterOptions options_;
   std::filesystem::path directory_;
   Cluster cluster_;
+  std::optional<Network> network_;                 // of the links that are shaped
   std::vector<std::optional<CurveKeyPair>> keys_;  // by role
   std::vector<Process> processes_;
   int janitor_pipe_ = -1;  // open as long as this process lives

@@ -6,14 +6,17 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/machine.h"
+#include "analysis/networks.h"
 #include "analysis/program_flags.h"
 #include "cluster/process.h"
 #include "core/command_line.h"
 #include "core/memory.h"
 #include "core/status.h"
+#include "mpc/network.h"
 #include "sim/interrupts.h"
 #include "sim/local_cluster.h"
 #include "sim/model_report.h"
@@ -40,6 +43,12 @@ CommandLine MakeCommandLine() {
       .AddFlag("threads", "N", "of all processes together; default: one for each core")
       .AddFlag("tapes", "stream|store",
                "dealt as the parties take them, kept in memory (default); or ahead, into files")
+      .AddFlag("network", "NAME|FILE",
+               "make links as slow as this network's: a shipped one or a TOML file. Latency, "
+               "bandwidth and header_bytes count; the rest of a file is for replays")
+      .AddFlag("shape", "parties|all",
+               "which links --network is for: those among parties and owners, while the dealer's "
+               "stay as fast as they are (default), or the dealer's too")
       .AddSwitch("insecure-plaintext", "no encryption: to measure what CURVE costs")
       .AddFlag("insecure-seed", "N", "keys as lutra-sim --seed N has them: no secret at all")
       .AddSwitch("quiet", "print errors only")
@@ -65,6 +74,19 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
   return options;
 }
 
+StatusOr<std::optional<Network>> ReadNetworkFlag(const Arguments& arguments) {
+  if (!arguments.Has("network")) {
+    if (!arguments.Has("shape")) return std::optional<Network>();
+    return InvalidArgument("--shape: expected it with --network, found it without");
+  }
+  const std::string text = arguments.Text("network", "");
+  LUTRA_ASSIGN_OR_RETURN(std::vector<Network> networks, NamedNetworks(text));
+  if (networks.size() != 1) {
+    return InvalidArgument("--network: expected one network, found '", text, "'");
+  }
+  return std::optional<Network>(std::move(networks[0]));
+}
+
 StatusOr<LocalClusterOptions> ReadClusterOptions(const Arguments& arguments,
                                                  const ModelRunOptions& run) {
   LocalClusterOptions options;
@@ -75,6 +97,10 @@ StatusOr<LocalClusterOptions> ReadClusterOptions(const Arguments& arguments,
   LUTRA_ASSIGN_OR_RETURN(const std::string tapes,
                          arguments.Choice("tapes", "stream", {"stream", "store"}));
   options.stream = tapes == "stream";
+  LUTRA_ASSIGN_OR_RETURN(options.network, ReadNetworkFlag(arguments));
+  LUTRA_ASSIGN_OR_RETURN(const std::string shape,
+                         arguments.Choice("shape", "parties", {"parties", "all"}));
+  options.shape_dealer = shape == "all";
   options.insecure_plaintext = arguments.Has("insecure-plaintext");
   options.insecure_seed = run.seed;
   return options;

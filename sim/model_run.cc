@@ -6,7 +6,9 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
+#include "analysis/networks.h"
 #include "analysis/program_flags.h"
+#include "analysis/replay.h"
 #include "models/integer_bert.h"
 #include "models/requantize.h"
 #include "models/synthetic.h"
@@ -56,6 +58,7 @@ class Run {
     result_.trace.program = result_.built->program.digest();
     for (const Role role : kRoles) result_.trace.threads[role] = options_.threads;
     LUTRA_RETURN_IF_ERROR(engine_->Finish(result_));
+    LUTRA_RETURN_IF_ERROR(Predict());
     engine_.reset();
     if (options_.check || !job_.examples.labels.empty()) LUTRA_RETURN_IF_ERROR(RunExactTwin());
     Summarize();
@@ -158,6 +161,15 @@ class Run {
     }
     if (!as_expected && result_.disagreement.empty()) {
       result_.disagreement = "the logits that the input expects are not those of the exact twin";
+    }
+    return absl::OkStatus();
+  }
+
+  Status Predict() {
+    for (const Network& network : ShippedNetworks()) {
+      LUTRA_ASSIGN_OR_RETURN(const Replay replay, ReplayTrace(result_.trace, network));
+      result_.summary.predicted.push_back({network.name, replay.seconds(Stage::kOffline),
+                                           replay.seconds(Stage::kOnline)});
     }
     return absl::OkStatus();
   }

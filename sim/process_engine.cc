@@ -1,9 +1,11 @@
 #include "sim/process_engine.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
+#include "analysis/cost.h"
 #include "cluster/dealer_store.h"
 #include "cluster/party_store.h"
 #include "parties/linked_walker.h"
@@ -148,10 +150,35 @@ class ProcessEngine final : public ModelEngine {
   std::vector<InferResult> sessions_;
 };
 
+// How much longer than without shaping somebody may wait on these links: for all that goes over
+// the slowest in a session, behind as much of the sessions that are prepared ahead, and two round
+// trips.
+double SecondsOfSlowestLink(const Program& program, const Network& network, bool with_dealer) {
+  constexpr double kMost = 80000;  // a cluster file's time-outs are a day at most
+  std::map<std::pair<Role, Role>, int64_t> bytes;
+  const ProgramCost cost(program);
+  for (const auto& [link, traffic] : cost.traffic()) bytes[{link.from, link.to}] += traffic.bytes;
+  double slowest = 0;
+  for (const Role from : kRoles) {
+    for (const Role to : kRoles) {
+      if (from == to || (!with_dealer && (from == Role::kDealer || to == Role::kDealer))) continue;
+      const Network::Link& link = network.link(from, to);
+      const double round_trip = link.latency_seconds + network.link(to, from).latency_seconds;
+      const double whole = static_cast<double>(bytes[{from, to}]) / link.bytes_per_second;
+      slowest = std::max(slowest, 2 * (whole + round_trip));
+    }
+  }
+  return std::min(slowest, kMost);
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<ModelEngine>> MakeProcessEngine(const EngineParts& parts,
                                                          LocalClusterOptions options) {
+  if (options.network) {
+    options.patience_seconds =
+        SecondsOfSlowestLink(parts.built.program, *options.network, options.shape_dealer);
+  }
   options.tapes = parts.sessions;
   options.deployment = parts.built.program.deployment();
   LUTRA_ASSIGN_OR_RETURN(auto cluster, LocalCluster::Start(options));

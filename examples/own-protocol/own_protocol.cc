@@ -57,6 +57,10 @@ class Square final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role) const override {
+    return "delta = x - Delta, where Delta is uniform, unknown to it and used once: uniform";
+  }
+
   void Ideal(ClearView& view) const override {
     view.outputs[0] = Product(*view.inputs[0], *view.inputs[0]);
   }

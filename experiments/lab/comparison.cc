@@ -8,6 +8,7 @@
 
 #include "analysis/cost_table.h"
 #include "core/file.h"
+#include "experiments/lab/figure.h"
 #include "experiments/lab/result_column.h"
 
 namespace lutra {
@@ -191,13 +192,16 @@ std::string FigureScript(const ComparisonSpec& spec, const std::vector<Compariso
                     Quoted(kGroups[g].name), ", \\\n  $group", g,
                     " using 1:2:3:4 with yerrorbars lc rgb \"#333333\" pt -1 notitle");
   }
-  return StrCat(data, "set title ", Quoted(spec.title), "\nset ylabel ",
-                Quoted(TitleOf(spec.figure)), "\nset logscale y\nset format y ",
-                Quoted(UnitOf(spec.figure).unit == ResultColumn::Unit::kBytes ? "%.0s %cB" : "%g"),
-                "\nset boxwidth 0.7\nset grid ytics lc rgb \"#dddddd\"\nset key outside top center "
-                "horizontal\nset xrange [-0.6:",
-                NumberText(static_cast<double>(position) - 0.4), "]\nset xtics nomirror rotate by ",
-                "-35 (", tics, ")\n", plots, "\n");
+  const bool bytes = UnitOf(spec.figure).unit == ResultColumn::Unit::kBytes;
+  const std::string body = StrCat(
+      data, "set title ", Quoted(spec.title), "\nset ylabel ", Quoted(TitleOf(spec.figure)),
+      "\nset logscale y\nset format y ", Quoted(bytes ? "%.0s %cB" : "%g"),
+      "\nset boxwidth 0.7\nset grid ytics lc rgb \"#dddddd\"\n"
+      "set key bmargin center horizontal Left reverse noenhanced samplen 2\nset xrange [-0.6:",
+      NumberText(static_cast<double>(position) - 0.4), "]\nset xtics nomirror rotate by 40 right (",
+      tics, ")\n", plots, "\n");
+  const int width = std::clamp(static_cast<int>(position) * 36 + 160, 560, 1400);
+  return FramedScript(spec.name, spec.title, width, 520, body);
 }
 
 }  // namespace
@@ -269,15 +273,17 @@ Status WriteComparisons(const Experiment& experiment, const Results& results, co
   if (experiment.comparisons.empty()) return absl::OkStatus();
   fs::create_directories(folder, error);
   if (error) return Unavailable(folder.string(), ": ", error.message());
+  std::vector<std::string> scripts;
   for (const ComparisonSpec& spec : experiment.comparisons) {
     const RenderedTable table = RenderComparison(spec, results);
     LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".md"), table.markdown));
     LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".tex"), table.latex));
     if (spec.figure.empty()) continue;
-    LUTRA_RETURN_IF_ERROR(
-        WriteFile(folder / (spec.name + ".gp"), FigureScript(spec, CompareRows(spec, results))));
+    const std::string script = FigureScript(spec, CompareRows(spec, results));
+    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".gp"), script));
+    scripts.push_back(spec.name + ".gp");
   }
-  return absl::OkStatus();
+  return DrawScripts(folder, scripts);
 }
 
 }  // namespace lutra

@@ -56,6 +56,27 @@ class InputProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node& node, Phase, Role to) const override {
+    const bool of_model = OwnerOf(node) == Role::kModelOwner;
+    if (to == Role::kP1) {
+      return of_model ? "masked by F(model0), a key that P1 lacks: uniform"
+                      : "masked by F(data0), a key that P1 lacks: uniform";
+    }
+    return of_model ? "masked by F(model1), a key that P2 lacks: uniform"
+                    : "masked by F(data1), a key that P2 lacks: uniform";
+  }
+
+  std::vector<FigureLine> Figure(const Node& node) const override {
+    const Role owner = OwnerOf(node);
+    const Phase masks = node.phase == Phase::kModel ? Phase::kModel : Phase::kPrepare;
+    return {{masks, Role::kP0, "x0 = F(e0), x1 = F(e1)"},
+            {masks, Role::kP1, "x1 = F(e1)"},
+            {masks, Role::kP2, "x0 = F(e0)"},
+            {node.phase, owner, "x2 = x - F(e0) - F(e1)"},
+            {node.phase, owner, "x2", Role::kP1},
+            {node.phase, owner, "x2", Role::kP2}};
+  }
+
   void Ideal(ClearView& view) const override { view.outputs[0] = view.owned->Clone(); }
 
   void Prepare(PartyView& view) const override { ExpandMasks(view); }

@@ -231,6 +231,51 @@ class LookupProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase phase, Role) const override {
+    if (phase != Phase::kOnline) return "";
+    return "delta = i - Delta, where Delta is uniform, unknown to it and used once: uniform";
+  }
+
+  std::vector<FigureLine> Figure(const Node& node) const override {
+    std::string rings;
+    for (const ValueType& input : node.input_types) {
+      rings += StrCat(rings.empty() ? "" : " * ", "Z_2^", input.ring.bits());
+    }
+    const bool direct = IsDirect(node);
+    std::vector<FigureLine> lines = {
+        {Phase::kDeal, Role::kDealer, StrCat("Delta <- ", rings)},
+        {Phase::kDeal, Role::kDealer, "S[r] = T(r + Delta) for every r"}};
+    const int64_t elements = node.output_types[0].shape.elements();
+    if (direct) {
+      lines.push_back({Phase::kDeal, Role::kDealer, "S2", Role::kP1});
+      lines.push_back({Phase::kDeal, Role::kDealer, "S2", Role::kP2});
+    } else if (elements == 1) {  // P2's half is all
+      lines.push_back({Phase::kDeal, Role::kDealer, "S2", Role::kP2});
+    } else {
+      lines.push_back({Phase::kDeal, Role::kDealer, "S1 of a half", Role::kP1});
+      lines.push_back({Phase::kDeal, Role::kDealer, "S2 of a half", Role::kP2});
+    }
+    const std::vector<FigureLine> opening = {{Phase::kOnline, Role::kP1, "delta1 = i1 - Delta1"},
+                                             {Phase::kOnline, Role::kP2, "delta2 = i2 - Delta2"},
+                                             {Phase::kOnline, Role::kP1, "delta1", Role::kP2},
+                                             {Phase::kOnline, Role::kP2, "delta2", Role::kP1}};
+    lines.insert(lines.end(), opening.begin(), opening.end());
+    if (direct) {
+      lines.push_back({Phase::kOnline, Role::kP1, "delta1", Role::kP0});
+      lines.push_back({Phase::kOnline, Role::kP2, "delta2", Role::kP0});
+      for (const Role party : kParties) {
+        const size_t c = FirstComponent(party), next = (c + 1) % 3;
+        const std::string text =
+            StrCat("y", c, " = S", c, "[delta], y", next, " = S", next, "[delta]");
+        lines.push_back({Phase::kOnline, party, text, std::nullopt, /*after=*/true});
+      }
+      return lines;
+    }
+    lines.push_back({Phase::kOnline, Role::kP1, "y1 = S1[delta]", std::nullopt, /*after=*/true});
+    lines.push_back({Phase::kOnline, Role::kP2, "y2 = S2[delta]", std::nullopt, /*after=*/true});
+    return lines;
+  }
+
   void Ideal(ClearView& view) const override {
     for (size_t i = 0; i < view.outputs.size(); ++i) {
       view.outputs[i] = Tensor(view.node.output_types[i].ring, view.node.output_types[i].shape);

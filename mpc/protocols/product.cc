@@ -98,6 +98,43 @@ class ProductProtocol : public Protocol {
     return with_model ? once : 2 * once;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role to) const final {
+    return to == Role::kP1 ? "masked by alpha_0 = F(k0) - F(k1), of which P1 lacks k0: uniform"
+                           : "masked by alpha_0 = F(k0) - F(k1), of which P2 lacks k1: uniform";
+  }
+
+  std::vector<FigureLine> Figure(const Node& node) const final {
+    const Phase phase = IsMasked(node) ? Phase::kPrepare : Phase::kOnline;
+    std::vector<FigureLine> lines;
+    if (!IsMasked(node)) {
+      lines = {{phase, Role::kP0, "z0 = x0.y0 + x0.y1 + x1.y0 + alpha0"},
+               {phase, Role::kP1, "z1 = x1.y1 + x1.y2 + x2.y1 + alpha1"},
+               {phase, Role::kP2, "z2 = x2.y2 + x2.y0 + x0.y2 + alpha2"}};
+    } else if (HasModelOperand(node)) {
+      lines = {{phase, Role::kP0, "z0 = (x0 + x1).(y0 + y1) + alpha0"},
+               {phase, Role::kP1, "z1 = x1.y2 + alpha1"},
+               {phase, Role::kP2, "z2 = x0.y2 + alpha2"},
+               {Phase::kOnline, Role::kP1, "z1 = z1 + x2.y1"},
+               {Phase::kOnline, Role::kP2, "z2 = z2 + x2.(y2 + y0)"}};
+    } else {
+      lines = {{phase, Role::kP0, "z0 = (x0 + x1).(y0 + y1) + alpha0"},
+               {phase, Role::kP1, "z1 = alpha1"},
+               {phase, Role::kP2, "z2 = alpha2"},
+               {Phase::kOnline, Role::kP1, "z1 = z1 + x2.y1 + x1.y2"},
+               {Phase::kOnline, Role::kP2, "z2 = z2 + x2.(y2 + y0) + x0.y2"}};
+    }
+    const int64_t elements = node.output_types[0].shape.elements();
+    for (const Role party : {Role::kP1, Role::kP2}) {
+      if (HalfOf(party, elements).size() == 0) continue;
+      const std::string own = party == Role::kP1 ? "z1" : "z2";
+      const std::string half = elements == 1 ? "z0" : "a half of z0";
+      lines.push_back({phase, Role::kP0, half, party});
+      lines.push_back(
+          {phase, party, StrCat(own, " = ", own, " + ", half), std::nullopt, /*after=*/true});
+    }
+    return lines;
+  }
+
   void Ideal(ClearView& view) const final {
     const ValueType& type = view.node.output_types[0];
     view.outputs[0] = Tensor::Zeros(type.ring, type.shape);

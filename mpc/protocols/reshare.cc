@@ -41,6 +41,23 @@ class ReshareProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role to) const override {
+    return to == Role::kP1 ? "masked by x0 = F(k0), a key that P1 lacks: uniform"
+                           : "masked by x1 = F(k1), a key that P2 lacks: uniform";
+  }
+
+  std::vector<FigureLine> Figure(const Node&) const override {
+    return {{Phase::kPrepare, Role::kP0, "x0 = F(k0), x1 = F(k1)"},
+            {Phase::kPrepare, Role::kP1, "x1 = F(k1)"},
+            {Phase::kPrepare, Role::kP2, "x0 = F(k0)"},
+            {Phase::kOnline, Role::kP1, "w1 = v1 - x1"},
+            {Phase::kOnline, Role::kP2, "w2 = v2 - x0"},
+            {Phase::kOnline, Role::kP1, "w1", Role::kP2},
+            {Phase::kOnline, Role::kP2, "w2", Role::kP1},
+            {Phase::kOnline, Role::kP1, "x2 = w1 + w2", std::nullopt, /*after=*/true},
+            {Phase::kOnline, Role::kP2, "x2 = w1 + w2", std::nullopt, /*after=*/true}};
+  }
+
   void Ideal(ClearView& view) const override { view.outputs[0] = view.inputs[0]->Clone(); }
 
   void Prepare(PartyView& view) const override { ExpandMasks(view); }

@@ -44,6 +44,19 @@ class RevealProtocol final : public Protocol {
     return cost;
   }
 
+  std::string_view Privacy(const Node&, Phase, Role) const override {
+    return "two summands masked by F(k2), a key that it lacks: uniform but for their sum, its "
+           "result";
+  }
+
+  std::vector<FigureLine> Figure(const Node&) const override {
+    return {{Phase::kOnline, Role::kP1, "w1 = v1 + F(k2)"},
+            {Phase::kOnline, Role::kP2, "w2 = v2 - F(k2)"},
+            {Phase::kOnline, Role::kP1, "w1", Role::kDataOwner},
+            {Phase::kOnline, Role::kP2, "w2", Role::kDataOwner},
+            {Phase::kOnline, Role::kDataOwner, "v = w1 + w2", std::nullopt, /*after=*/true}};
+  }
+
   void Ideal(ClearView& view) const override { view.outputs[0] = view.inputs[0]->Clone(); }
 
   void Before(PartyView& view) const override {

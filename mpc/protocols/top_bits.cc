@@ -34,6 +34,13 @@ class TopBitsProtocol final : public Protocol {
 
   Cost ClosedForm(const Node&) const override { return {}; }
 
+  std::vector<FigureLine> Figure(const Node& node) const override {
+    const int shift = node.input_types[0].ring.bits() - node.output_types[0].ring.bits();
+    const std::string addend = Addend(node) == 0 ? "z1" : StrCat("(z1 + ", Addend(node), ")");
+    return {{node.phase, Role::kP1, StrCat("y1 = floor(", addend, " / 2^", shift, ")")},
+            {node.phase, Role::kP2, StrCat("y2 = floor(z2 / 2^", shift, ")")}};
+  }
+
   void Ideal(ClearView& view) const override {
     const Ring from = view.node.input_types[0].ring;
     const uint64_t a = view.coins == nullptr ? 0 : Addend(view.node);

@@ -118,7 +118,7 @@ TEST_CASE("Wrong commands say what is wrong", "[analysis][analyze]") {
   CHECK(ErrorOf({"cost", "bert-tiny", "--lookup=direct", "--deployment=shared-dealer"})
             .find("bert-tiny: node ") == 0);
   CHECK(ErrorOf({"graph", "bert-tiny", "--layer=2"}).find("--layer: expected") == 0);
-  for (const char* command : {"cost", "graph"}) {
+  for (const char* command : {"cost", "graph", "trace", "compare"}) {
     CHECK(Output({command, "--help"}).find(StrCat("Usage: lutra-analyze ", command)) == 0);
   }
   CHECK(Output({"--help"}).find("Usage: lutra-analyze COMMAND") == 0);
@@ -136,8 +136,12 @@ TEST_CASE("graph writes pictures and touches nothing else", "[analysis][analyze]
     CHECK(fs::file_size(out / name) > 1000);
     CHECK(written.find((out / name).string() + "\n") != std::string::npos);
   }
+  CHECK(!fs::exists(out / "layer-0.svg"));
   Output({"graph", kSmall, "--out", out.string()});
-  CHECK(fs::exists(out / "layer-0.svg"));
+  for (const char* name : {"layer-0.svg", "layer-embedding.svg", "layer-classifier.svg"}) {
+    INFO(name);
+    CHECK(fs::exists(out / name));
+  }
 
   std::ofstream(out / "thesis.tex") << "years";
   fs::remove(out / "program.svg");

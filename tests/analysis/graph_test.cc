@@ -2,8 +2,11 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <regex>
+#include <set>
 
 #include "tests/analysis/programs.h"
+#include "tests/analysis/svg.h"
 
 namespace lutra {
 namespace {
@@ -63,7 +66,8 @@ TEST_CASE("One layer in full has its nodes, their edges and what is around it",
   CHECK(Count(*graph, "subgraph cluster") == 2);
   CHECK(Count(*graph, "square: 3 to 16 bits") == 1);
   CHECK(Count(*graph, "additive Z_2^3 [3, 5]") == 1);
-  CHECK(Count(*graph, "<BR/>deal 240 B<BR/>online 12 B, round 4") == 1);
+  CHECK(Count(*graph, "<B>deal 240 B, online 12 B</B>") == 1);
+  CHECK(Count(*graph, "<BR/>round 4") == 1);
 
   const auto all = DetailedGraph("all", *drawn.cost, "");
   REQUIRE(all.ok());
@@ -71,6 +75,68 @@ TEST_CASE("One layer in full has its nodes, their edges and what is around it",
   CHECK(Count(*all, "outside") == 0);
   CHECK(!DetailedGraph("none", *drawn.cost, "layers.3").ok());
   CHECK(!DetailedGraph("none", *drawn.cost, "layer").ok());
+}
+
+TEST_CASE("Every layer's picture is linked, and every link leads to one", "[analysis][graph]") {
+  Case given;
+  AddLayers(given, 3, LinearForm::kMasked, LookupForm::kReshare);
+  {
+    Builder::Scope scope(given.builder, "pooler/..");
+    Reveal(given.builder, "z", given.Random("v", Role::kDataOwner, Ring(4), Shape{2}, 1));
+  }
+  Reveal(given.builder, "w", given.Random("u", Role::kDataOwner, Ring(4), Shape{2}, 1));
+  const auto built = std::move(given.builder).Build();
+  REQUIRE(built.ok());
+  const ProgramCost cost(built->program);
+  const DirectoryFiles graphs = ProgramGraphs("all", cost);
+  // Layers 0 to 2 are alike; "x", "u" and "w" are layers by name.
+  REQUIRE(graphs.contains("program"));
+  CHECK(graphs.contains("layer-0"));
+  CHECK(!graphs.contains("layer-1"));
+  CHECK(graphs.contains("layer-result"));
+  CHECK(graphs.contains("layer-pooler-"));
+  static const std::regex kLink("(?:URL|HREF)=\"([^\"]*)\"");
+  std::set<std::string> reached;
+  for (const auto& [name, graph] : graphs) {
+    INFO(name);
+    std::set<std::string> links;
+    for (std::sregex_iterator link(graph.begin(), graph.end(), kLink), end; link != end; ++link) {
+      const std::string target = (*link)[1];
+      REQUIRE(target.ends_with(".svg"));
+      links.insert(target.substr(0, target.size() - 4));
+    }
+    for (const std::string& link : links) CHECK(graphs.contains(link));
+    if (name == "program") reached = links;
+    if (name != "program") CHECK(links.contains("program"));
+    const auto svg = RenderSvg(graph);
+    REQUIRE(svg.ok());
+    CHECK(IsWellFormed(*svg));
+    for (const std::string& link : links) {
+      CHECK(svg->find(StrCat("xlink:href=\"", link, ".svg\"")) != std::string::npos);
+    }
+  }
+  CHECK(reached.size() + 1 == graphs.size());
+  CHECK(graphs.at("layer-0").find("and alike to layers.2 (3 in all)") != std::string::npos);
+}
+
+TEST_CASE("A deep layer is drawn in columns, with every value on both sides", "[analysis][graph]") {
+  Case given;
+  Value x = given.Random("x", Role::kDataOwner, Ring(16), Shape{2}, 1);
+  for (int step = 0; step < 10; ++step) {
+    Builder::Scope scope(given.builder, StrCat("deep.0.step", step));
+    for (int i = 0; i < 8; ++i) x = AddConstants(given.builder, x, {i});
+  }
+  const auto built = std::move(given.builder).Build();
+  REQUIRE(built.ok());
+  const ProgramCost cost(built->program);
+  const auto graph = DetailedGraph("deep", cost, "deep.0");
+  REQUIRE(graph.ok());
+  const size_t columns = Count(*graph, "subgraph cluster_column");
+  CHECK(columns == 3);
+  CHECK(Count(*graph, "    node") == 80);
+  CHECK(Count(*graph, "label=<to step") == columns - 1);
+  CHECK(Count(*graph, "label=<from step") == columns - 1);
+  CHECK(RenderSvg(*graph).ok());
 }
 
 TEST_CASE("Graphs become pictures, again and again", "[analysis][graph]") {
@@ -96,7 +162,7 @@ TEST_CASE("A program without paths can be drawn", "[analysis][graph]") {
   const auto built = std::move(given.builder).Build();
   REQUIRE(built.ok());
   const ProgramCost cost(built->program);
-  CHECK(RenderSvg(CollapsedGraph("", cost)).ok());
+  CHECK(RenderSvg(CollapsedGraph("a\\", cost)).ok());
   CHECK(RenderSvg(*DetailedGraph("", cost, "")).ok());
 }
 

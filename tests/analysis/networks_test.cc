@@ -45,6 +45,19 @@ TEST_CASE("Every shipped file can be read and has its network's name", "[analysi
                                                                "far-dealer"});
 }
 
+TEST_CASE("Every file of the folder is shipped", "[analysis][networks]") {
+  std::set<std::string> files, shipped;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(LUTRA_SOURCE_ROOT "/experiments/networks")) {
+    files.insert(entry.path().stem().string());
+  }
+  for (const ShippedNetworkFile& file : ShippedNetworkFiles()) {
+    shipped.insert(std::string(file.name));
+  }
+  CHECK(files == shipped);
+  CHECK(files.size() >= 6);
+}
+
 TEST_CASE("The shipped networks are what their names say", "[analysis][networks]") {
   const auto networks = NamedNetworks("wan-400m,owners-at-home");
   REQUIRE(networks.ok());

@@ -61,7 +61,8 @@ std::string Content(const fs::path& path) {
   return *text;
 }
 
-const std::vector<std::string> kRunFiles = {"ledger.csv", "levels.csv", "run.json", "work.csv"};
+const std::vector<std::string> kRunFiles = {"ledger.csv", "levels.csv", "run.json", "run.program",
+                                            "run.trace",  "trace.json", "work.csv"};
 
 // A run of two sessions and what is to be said of it.
 struct Run {
@@ -73,11 +74,12 @@ struct Run {
     ThreadPool pool(1);
     SimulationOptions options;
     options.seed = 5;
-    options.listener = &ledger;
+    options.listener = &listeners;
     auto simulation = Simulation::Make(*built, pool, options);
     REQUIRE(simulation.ok());
     for (int i = 0; i < 2; ++i) {
       const PhaseBytes before = BytesIn(ledger);
+      recorder.SetSession(i);
       if (i == 0) REQUIRE((*simulation)->ShareModel(given.model).ok());
       const auto result = (*simulation)->Run(given.data);
       REQUIRE(result.ok());
@@ -87,6 +89,7 @@ struct Run {
       session.seconds = {0.25, 0.5, 0.125, i + 1.5};
       session.rounds = built->program.rounds(Phase::kOnline);
     }
+    recorder.trace().program = built->program.digest();
     summary.command = {"lutra-sim", "model\xff", "--seed=5"};
     summary.model = "model";
     summary.labels = {"ham", "spam"};
@@ -99,12 +102,14 @@ struct Run {
   }
 
   Status Write(const fs::path& path) const {
-    return WriteRunDirectory(path, summary, built->program, ledger);
+    return WriteRunDirectory(path, {summary, built->program, ledger, recorder.trace()});
   }
 
   Case given;  // its registry outlives the program
   std::unique_ptr<BuiltProgram> built;
   Ledger ledger;
+  TraceRecorder recorder;
+  Listeners listeners{&ledger, &recorder};
   RunSummary summary;
 };
 
@@ -311,6 +316,61 @@ TEST_CASE("The machine is known", "[analysis][machine]") {
   const std::vector<char> large(static_cast<size_t>(before) + (64 << 20), 'x');
   CHECK(PeakMemoryBytes() > before);
   CHECK(std::count(large.begin(), large.end(), 'x') > before);
+}
+
+TEST_CASE("A run directory is read back as it was written", "[analysis][run_directory]") {
+  const Run run;
+  const Folder folder;
+  REQUIRE(run.Write(folder / "run").ok());
+  const StatusOr<RunFiles> files = ReadRunDirectory(run.given.registry, folder / "run");
+  INFO(OneLine(files.status()));
+  REQUIRE(files.ok());
+  CHECK(files->run["batch"] == 3);
+  CHECK(files->program->digest() == run.built->program.digest());
+  CHECK(files->trace.tracks == run.recorder.trace().tracks);
+}
+
+TEST_CASE("A run directory with a file missing, spoiled or of another run says which",
+          "[analysis][run_directory]") {
+  const Run run;
+  const Folder folder;
+  const fs::path path = folder / "run";
+  REQUIRE(run.Write(path).ok());
+  const auto error = [&] { return OneLine(ReadRunDirectory(run.given.registry, path).status()); };
+  using Catch::Matchers::Contains;
+  const std::string program = Content(path / "run.program");
+  const std::string trace = Content(path / "run.trace");
+  fs::remove(path / "run.trace");
+  CHECK_THAT(error(), Contains("run.trace"));
+  Put(path / "run.trace", trace.substr(0, trace.size() - 1));
+  CHECK_THAT(error(), Contains("run.trace") && Contains("checksum"));
+  Put(path / "run.trace", "LUTRATRC\x02");
+  CHECK_THAT(error(), Contains("run.trace") && Contains("magic"));
+  std::string other_version = trace;
+  other_version[8] = 9;
+  Put(path / "run.trace", other_version);
+  CHECK_THAT(error(), Contains("version: expected 1, found 9"));
+  Put(path / "run.trace", trace);
+  Put(path / "run.program", program.substr(1));
+  CHECK_THAT(error(), Contains("run.program"));
+  Case other;
+  Reveal(other.builder, "y", other.Random("x", Role::kDataOwner, Ring(3), Shape{2}, 1));
+  StatusOr<BuiltProgram> built = std::move(other.builder).Build();
+  REQUIRE(built.ok());
+  REQUIRE(WriteFile(path / "run.program", WriteProgram(built->program)).ok());
+  CHECK_THAT(error(), Contains("run.program") && Contains("digest: expected"));
+  Put(path / "run.program", program);
+  Trace foreign = run.recorder.trace();
+  foreign.program = built->program.digest();
+  REQUIRE(WriteFile(path / "run.trace", TraceFile(foreign)).ok());
+  CHECK_THAT(error(), Contains("run.trace") && Contains("program: expected"));
+  foreign = run.recorder.trace();
+  foreign.tracks.begin()->second.front().node = 1'000'000;
+  foreign.tracks.begin()->second.front().kind = TraceEvent::Kind::kWork;
+  REQUIRE(WriteFile(path / "run.trace", TraceFile(foreign)).ok());
+  CHECK_THAT(error(), Contains("node: expected fewer than"));
+  Put(path / "run.trace", trace);
+  CHECK(ReadRunDirectory(run.given.registry, path).ok());
 }
 
 }  // namespace

@@ -736,6 +736,172 @@ TEST_CASE("Flush waits until all is sent; a destructor sends what it can", "[clu
   }
 }
 
+// ---- Shaped links ----
+
+double Seconds(Deadline from, Deadline to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// So much, each way, of every link.
+std::function<void(EndpointOptions&)> ShapedTo(double latency, double bytes_per_second) {
+  Network network;
+  network.name = "test";
+  network.header_bytes = 1000;
+  for (auto& from : network.links) from.fill({latency, bytes_per_second});
+  return [network](EndpointOptions& options) { options.network = network; };
+}
+
+TEST_CASE("On shaped links nothing is earlier than the network says", "[cluster][endpoint]") {
+  constexpr double kLatency = 0.03;
+  constexpr double kRate = 2e7;
+  Net net(GENERATE(true, false), ShapedTo(kLatency, kRate));
+  Endpoint& p1 = net.Start(Role::kP1);
+  Endpoint& p2 = net.Start(Role::kP2);
+  Deadline start = std::chrono::steady_clock::now();
+  REQUIRE(p1.Connect(Role::kP2, Soon()).ok());
+  CHECK(Seconds(start, std::chrono::steady_clock::now()) >= 2 * kLatency);  // the hellos
+  for (const int64_t size : {int64_t{0}, int64_t{1}, kChunk, 3 * kChunk + 7}) {
+    INFO(size);
+    const Identifier channel = NewChannel();
+    const Bytes sent = Pattern(static_cast<size_t>(size), 1);
+    start = std::chrono::steady_clock::now();
+    REQUIRE(p1.Send({Role::kP2}, channel, 0, sent, Soon()).ok());
+    const StatusOr<Bytes> got = p2.Receive({Role::kP1}, channel, 0, kMost, Soon());
+    REQUIRE(got.ok());
+    CHECK(Seconds(start, std::chrono::steady_clock::now()) >=
+          kLatency + static_cast<double>(size + 1000) / kRate);
+    CHECK((*got == sent));
+  }
+}
+
+TEST_CASE("Many channels and threads over shaped links: all arrives, in time and as it was",
+          "[cluster][endpoint]") {
+  constexpr double kLatency = 0.002;
+  constexpr double kRate = 1e8;
+  Net net(true, [](EndpointOptions& options) {
+    ShapedTo(kLatency, kRate)(options);
+    options.window_bytes = 2 * kChunk;  // so that credit is needed
+  });
+  Endpoint& p1 = net.Start(Role::kP1);
+  Endpoint& p2 = net.Start(Role::kP2);
+  REQUIRE(p1.Connect(Role::kP2, Soon()).ok());
+  REQUIRE(p2.Connect(Role::kP1, Soon()).ok());
+  constexpr int kSessions = 4;
+  constexpr size_t kBytes = 3 * kChunk;
+  std::atomic<int> right = 0;
+  std::vector<Identifier> channels;
+  for (int i = 0; i < kSessions; ++i) channels.push_back(NewChannel());
+  const auto run = [&](Endpoint& self, Role peer, size_t session) {
+    for (const uint64_t tag : {0U, 1U}) {
+      if (!self.Send({peer}, channels[session], tag, Pattern(kBytes, session + tag), Soon()).ok()) {
+        return;
+      }
+    }
+    for (const uint64_t tag : {0U, 1U}) {
+      const StatusOr<Bytes> got = self.Receive({peer}, channels[session], tag, kMost, Soon());
+      if (!got.ok() || *got != Pattern(kBytes, session + tag)) return;
+      ++right;
+    }
+  };
+  const Deadline start = std::chrono::steady_clock::now();
+  std::vector<std::thread> threads;
+  for (size_t session = 0; session < kSessions; ++session) {
+    threads.emplace_back(run, std::ref(p1), Role::kP2, session);
+    threads.emplace_back(run, std::ref(p2), Role::kP1, session);
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(right == 2 * 2 * kSessions);
+  // All of one direction went over one link.
+  CHECK(Seconds(start, std::chrono::steady_clock::now()) >=
+        kLatency + 2.0 * kSessions * kBytes / kRate);
+}
+
+TEST_CASE("Requests, owners and cancellations over shaped links", "[cluster][endpoint]") {
+  constexpr double kLatency = 0.01;
+  Net net(true, ShapedTo(kLatency, 1e9));
+  Endpoint& p1 = net.Start(Role::kP1);
+  Endpoint& p2 = net.Start(Role::kP2);
+  Endpoint& owner = net.Start(Role::kDataOwner);
+  std::thread server([&] {
+    const StatusOr<Request> request = p1.NextRequest(Soon());
+    if (request.ok()) p1.Reply(*request, Text("yes"), Soon()).IgnoreError();
+  });
+  const Deadline start = std::chrono::steady_clock::now();
+  const StatusOr<Bytes> answer = owner.Call(Role::kP1, Text("well?"), 100, Soon());
+  const double seconds = Seconds(start, std::chrono::steady_clock::now());
+  server.join();
+  REQUIRE(answer.ok());
+  CHECK((*answer == Text("yes")));
+  CHECK(seconds >= 4 * kLatency);  // hellos, request and answer
+
+  const Identifier channel = NewChannel();
+  REQUIRE(p1.Send({Role::kP2}, channel, 0, Text("x"), Soon()).ok());
+  REQUIRE(p2.Receive({Role::kP1}, channel, 0, 10, Soon()).ok());
+  p1.Cancel(channel, absl::InternalError("enough"));
+  CHECK(Message(p2.Receive({Role::kP1}, channel, 1, 10, Soon()).status()) ==
+        "p1: cancelled: enough");
+}
+
+TEST_CASE("What is on a shaped link is flushed, and sent by a destructor", "[cluster][endpoint]") {
+  constexpr double kLatency = 0.35;
+  Net net(true, [](EndpointOptions& options) {
+    ShapedTo(kLatency, 1e9)(options);
+    options.linger_seconds = 0.3;  // less than the latency, which it does not have to cover
+  });
+  net.Start(Role::kP1);
+  Endpoint& p2 = net.Start(Role::kP2);
+  Endpoint& p1 = *net.endpoints[Role::kP1];
+  REQUIRE(p1.Connect(Role::kP2, Soon()).ok());
+  const Identifier channel = NewChannel();
+  const Deadline start = std::chrono::steady_clock::now();
+  REQUIRE(p1.Send({Role::kP2}, channel, 0, Pattern(1000, 0), Soon()).ok());
+  CHECK(p1.Flush({Role::kP2}, channel, Soon()).ok());
+  CHECK(Seconds(start, std::chrono::steady_clock::now()) >= kLatency);
+  REQUIRE(p1.Send({Role::kP2}, channel, 1, Pattern(1000, 1), Soon()).ok());
+  net.endpoints.erase(Role::kP1);
+  for (const uint64_t tag : {0U, 1U}) {
+    const StatusOr<Bytes> got = p2.Receive({Role::kP1}, channel, tag, kMost, Soon());
+    INFO(Message(got.status()));
+    CHECK((got.ok() && *got == Pattern(1000, tag)));
+  }
+}
+
+TEST_CASE("A peer that goes away while a shaped link is full wakes who waits",
+          "[cluster][endpoint]") {
+  Net net(true, [](EndpointOptions& options) {
+    ShapedTo(0.01, 1e6)(options);
+    options.linger_seconds = 0.1;
+  });
+  Endpoint& p1 = net.Start(Role::kP1);
+  Endpoint& p2 = net.Start(Role::kP2);
+  REQUIRE(p1.Connect(Role::kP2, Soon()).ok());
+  const Identifier channel = NewChannel();
+  // Longer than anybody here waits.
+  REQUIRE(p1.Send({Role::kP2}, channel, 0, Pattern(40 * kChunk, 0), Soon()).ok());
+  p2.Stop(absl::CancelledError("ends"));
+  net.endpoints.erase(Role::kP2);
+  CHECK(Has(Message(p1.Flush({Role::kP2}, channel, Soon())), "p2"));
+  // And a destructor does not wait for what takes longer than it lingers.
+  Endpoint& again = net.Start(Role::kP2);
+  REQUIRE(p1.Connect(Role::kP2, Soon()).ok());
+  const Identifier other = NewChannel();
+  REQUIRE(p1.Send({Role::kP2}, other, 0, Pattern(40 * kChunk, 0), Soon()).ok());
+  net.endpoints.erase(Role::kP1);
+  CHECK_FALSE(again.Receive({Role::kP1}, other, 0, kMost, Soon()).ok());
+}
+
+TEST_CASE("A network whose hellos would come too late is an error", "[cluster][endpoint]") {
+  Net net(true, ShapedTo(5, 1e9));
+  EndpointOptions options = net.Options(Role::kP1);
+  options.connect_seconds = 10;
+  CHECK(Message(Endpoint::Make(std::move(options)).status()) ==
+        "endpoint: network 'test': between p1 and dealer: expected a round trip below "
+        "connect_seconds, 10, found 10");
+  options = net.Options(Role::kDataOwner);
+  options.connect_seconds = 10.5;
+  CHECK(Endpoint::Make(std::move(options)).ok());
+}
+
 // Forwards one TCP connection and counts its bytes.
 class Relay {
  public:

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/file.h"
 #include "tests/support/child.h"
 #include "tests/support/folder.h"
 
@@ -131,6 +132,52 @@ TEST_CASE("A launched run is the simulation's, byte for byte", "[sim][launch]") 
   CHECK(one == other);
 }
 
+TEST_CASE("Shaped links carry the same bytes, later", "[sim][launch]") {
+  const Temporary temporary;
+  const Folder folder;
+  const fs::path network = folder / "net.toml";
+  constexpr double kLatency = 0.002;
+  REQUIRE(WriteFile(network, std::string_view("format = \"lutra-network/1\"\nname = \"test\"\n"
+                                              "[links]\nlatency_ms = 2\nbandwidth_mbit = 400\n"
+                                              "[messages]\nheader_bytes = 64\n"))
+              .ok());
+  const auto run = [&](const char* name, const std::vector<std::string>& flags) {
+    std::vector<std::string> command = {kTiny,
+                                        "--threads",
+                                        "1",
+                                        "--quiet",
+                                        "--insecure-plaintext",
+                                        "--insecure-seed",
+                                        "7",
+                                        "--out",
+                                        (folder / name).string()};
+    command.insert(command.end(), flags.begin(), flags.end());
+    const Child::Ended ended = Launch(command);
+    INFO(ended.err);
+    REQUIRE(ended.status == 0);
+  };
+  run("plain", {});
+  run("parties", {"--network", network.string()});
+  run("all", {"--network", network.string(), "--shape", "all"});
+  CHECK(temporary.Clean());
+  const nlohmann::json plain = Run(folder / "plain");
+  for (const char* name : {"parties", "all"}) {
+    INFO(name);
+    for (const char* file : {"ledger.csv", "levels.csv"}) {
+      INFO(file);
+      REQUIRE(!Text(folder / "plain" / file).empty());
+      CHECK(Text(folder / "plain" / file) == Text(folder / name / file));
+    }
+    const nlohmann::json shaped = Run(folder / name);
+    CHECK(plain["outputs"] == shaped["outputs"]);
+    CHECK(plain["links"] == shaped["links"]);
+    const nlohmann::json& online = shaped["sessions"][0]["online"];
+    CHECK(online["bytes"] == plain["sessions"][0]["online"]["bytes"]);
+    // In every round somebody waits for somebody.
+    CHECK(online["seconds"].get<double>() >= online["rounds"].get<double>() * kLatency);
+  }
+}
+
 TEST_CASE("Nothing is left of a launcher that is interrupted or killed", "[sim][launch]") {
   const int signal = GENERATE(SIGINT, SIGTERM, SIGKILL);
   CAPTURE(signal);
@@ -185,6 +232,10 @@ TEST_CASE("A launcher refuses what it does not know, before anything starts", "[
       {{kTiny, "--tapes", "shop"}, "stream"},
       {{kTiny, "--deployment", "one-process"}, "shared-dealer"},
       {{kTiny, "--out", "/dev/null/run"}, "/dev/null"},
+      {{kTiny, "--network", "no-such"}, "no-such"},
+      {{kTiny, "--network", "lan-10g,lan-1g"}, "expected one network"},
+      {{kTiny, "--network", "lan-1g", "--shape", "some"}, "parties"},
+      {{kTiny, "--shape", "all"}, "--network"},
       {{"synthetic:hidden=3"}, "hidden"},
       {{(folder / "none.safetensors").string()}, "none.safetensors"},
   };
@@ -198,7 +249,8 @@ TEST_CASE("A launcher refuses what it does not know, before anything starts", "[
   CHECK(temporary.directories().empty());
   const Child::Ended help = Launch({"--help"});
   CHECK(help.status == 0);
-  for (const char* flag : {"--tapes", "--insecure-seed", "--insecure-plaintext", "--deployment"}) {
+  for (const char* flag : {"--tapes", "--insecure-seed", "--insecure-plaintext", "--deployment",
+                           "--network", "--shape"}) {
     CHECK(help.out.find(flag) != std::string::npos);
   }
 }

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import unittest
+import xml.etree.ElementTree
 
 import check_style
 import counted
@@ -31,6 +32,10 @@ HELP = [
     [BUILD / 'lutra-analyze'],
     [BUILD / 'lutra-analyze', 'cost'],
     [BUILD / 'lutra-analyze', 'graph'],
+    [BUILD / 'lutra-analyze', 'trace'],
+    [BUILD / 'lutra-analyze', 'compare'],
+    [BUILD / 'lutra-analyze', 'report'],
+    [BUILD / 'lutra-analyze', 'replay'],
     [BUILD / 'lutra-launch'],
     [BUILD / 'lutra-experiment'],
     *([BUILD / 'lutra-experiment', command]
@@ -129,6 +134,23 @@ class DocsTest(unittest.TestCase):
                      for text in re.findall(r'<text[^>]*>([^<]*)</text>', picture)}
             self.expect_none([f'{source.name}: {label}' for label in labels_in(text_of(source))
                               if label not in shown])
+
+    def test_the_gallery_shows_its_pictures(self):
+        page = text_of(ROOT / 'docs/gallery.md')
+        shown = {link for link in links_in(page) if link.startswith('gallery/')}
+        pictures = {f'gallery/{file.name}' for file in (ROOT / 'docs/gallery').iterdir()}
+        self.assertGreater(len(pictures), 5)
+        linked = {f'gallery/{link}' for name in pictures if name.endswith('.svg')
+                  for link in re.findall(r'xlink:href="([^"]*)"', text_of(ROOT / 'docs' / name))}
+        self.expect_none([f'not shown: {name}' for name in sorted(pictures - shown - linked)])
+        self.expect_none([f'not there: {name}' for name in sorted((shown | linked) - pictures)])
+        sizes = {name: (ROOT / 'docs' / name).stat().st_size for name in pictures}
+        self.expect_none([f'{name}: {size} bytes' for name, size in sorted(sizes.items())
+                          if size > 300 << 10])
+        self.assertLess(sum(sizes.values()), 2 << 20)
+        for name in sorted(pictures):
+            if name.endswith('.svg'):
+                xml.etree.ElementTree.parse(ROOT / 'docs' / name)
 
     def test_the_test_sees_what_is_wrong(self):
         self.assertEqual(links_in('[a](docs/b.md#c) [d](https://e.f) ![g](h.svg) [i](#j)'),

@@ -164,7 +164,7 @@ TEST_CASE("What a tape came to is kept with it", "[store][dealer]") {
   const Folder folder;
   const Digest& digest = example.program().digest();
   const TapeLayout layout(example.program());
-  DealRecord streamed{*RandomIdentifier(), digest, 1, 2.5, {}};
+  DealRecord streamed{*RandomIdentifier(), digest, 1, 2.5, {}, {}};
   {
     const auto store = OpenStore(folder / "dealer");
     REQUIRE(store->AddProgram(example.program(), example.built->tables).ok());
@@ -175,7 +175,7 @@ TEST_CASE("What a tape came to is kept with it", "[store][dealer]") {
     CHECK(absl::IsNotFound(store->LoadLedger(streamed.tape).status()));
     REQUIRE(store->AddLedger(streamed).ok());
     // Of a tape that was never dealt: what a crash before the log leaves.
-    REQUIRE(store->AddLedger({Identifier{}, digest, 2, 0, {}}).ok());
+    REQUIRE(store->AddLedger({Identifier{}, digest, 2, 0, {}, {}}).ok());
   }
   const auto store = OpenStore(folder / "dealer");
   const StatusOr<DealRecord> record = store->LoadLedger(IdentifierFromSeed(kSeed, "tape id", 1));
@@ -189,6 +189,12 @@ TEST_CASE("What a tape came to is kept with it", "[store][dealer]") {
     CHECK(std::get<1>(link) == Role::kDealer);
     CHECK(traffic.bytes == layout.bytes(std::get<2>(link)));
     CHECK(traffic.messages == 1);
+  }
+  for (const Phase phase : kPhases) {
+    for (const Role role : kRoles) {
+      const bool deals = phase == Phase::kDeal && role == Role::kDealer;
+      CHECK(record->trace.tracks.contains({0, phase, role}) == deals);
+    }
   }
   CHECK(store->LoadLedger(streamed.tape)->seconds == 2.5);
   CHECK(absl::IsNotFound(store->LoadLedger(Identifier{}).status()));

@@ -404,6 +404,7 @@ TEST_CASE("Sessions come back in their order", "[store][party]") {
     return RunCase(given);
   }();
   session.ledger = outcome.ledger;
+  session.trace = outcome.trace;
   for (const int id : {200, 100, 150}) {
     const auto store = OpenStore(folder / "p1");
     session.session = Id(id);
@@ -422,6 +423,7 @@ TEST_CASE("Sessions come back in their order", "[store][party]") {
   CHECK(read->counters == session.counters);
   CHECK(read->ledger.bits() == session.ledger.bits());
   CHECK(read->ledger.traffic() == session.ledger.traffic());
+  CHECK(read->trace.tracks == session.trace.tracks);
   CHECK(absl::IsNotFound(store->LoadSession(Id(7)).status()));
 }
 

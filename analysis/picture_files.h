@@ -1,0 +1,21 @@
+// Where pictures are written.
+#ifndef LUTRA_ANALYSIS_PICTURE_FILES_H_
+#define LUTRA_ANALYSIS_PICTURE_FILES_H_
+
+#include <filesystem>
+#include <string>
+
+#include "core/output_directory.h"
+#include "core/status.h"
+
+namespace lutra {
+
+// Writes pictures by name into a directory: a new one, which is made, a run directory, or one in
+// which there are such pictures only (program.svg, layer-3.dot, trace-lookup.pdf). An empty path
+// means the current directory, whatever is in it. Returns the paths written, one a line.
+StatusOr<std::string> WritePictures(const std::filesystem::path& directory,
+                                    const DirectoryFiles& pictures);
+
+}  // namespace lutra
+
+#endif  // LUTRA_ANALYSIS_PICTURE_FILES_H_

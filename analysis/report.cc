@@ -1,0 +1,97 @@
+#include "analysis/report.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "analysis/cost_table.h"
+#include "core/text.h"
+
+namespace lutra {
+namespace {
+
+constexpr std::string_view kNothing = "–";
+
+std::string ShownNumber(double value, Format format) {
+  if (format == Format::kSeconds) return HumanSeconds(value);
+  if (format == Format::kShare) {
+    const bool tiny = value > 0 && value < 0.0005;
+    return tiny ? "< 0.1 %" : StrCat(Fixed(100 * value, 1), " %");
+  }
+  return Fixed(value, 3);
+}
+
+std::string ShownInteger(int64_t value, Format format) {
+  if (format == Format::kBytes) return HumanBytes(value);
+  return format == Format::kBits ? HumanBits(value) : Grouped(value);
+}
+
+}  // namespace
+
+std::string_view Name(Source source) {
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "", "recorded", "counted", "closed form", "measured", "replayed"};
+  return kNames[static_cast<size_t>(source)];
+}
+
+std::string_view Explanation(Source source) {
+  static constexpr std::array<std::string_view, 6> kTexts = {
+      "",
+      "What run.json says of the run: its settings and its results.",
+      "Payload that was packed and delivered, added up over all sessions: ledger.csv, by node, in "
+      "bits; levels.csv, by message, in bytes. Exact.",
+      "What the protocols of the program say that they cost, without running it. Exact.",
+      "Wall time on the machine of the run: run.json for phases, work.csv for the work of roles, "
+      "profile.csv for the least that the work takes at the machine's peaks.",
+      "The trace of the run (run.trace) replayed under a network: work takes its measured time, "
+      "messages take what bandwidth, latency and overhead of the network make them take."};
+  return kTexts[static_cast<size_t>(source)];
+}
+
+std::string Shown(const ReportCell& cell, Format format) {
+  if (const auto* text = std::get_if<std::string>(&cell)) return *text;
+  if (const auto* integer = std::get_if<int64_t>(&cell)) return ShownInteger(*integer, format);
+  if (const auto* number = std::get_if<double>(&cell)) return ShownNumber(*number, format);
+  return std::string(kNothing);
+}
+
+std::string InFull(const ReportCell& cell, Format format) {
+  if (const auto* integer = std::get_if<int64_t>(&cell)) {
+    if (format == Format::kBytes && *integer >= 1000) return StrCat(Grouped(*integer), " bytes");
+    if (format == Format::kBits && *integer >= 1000) return StrCat(Grouped(*integer), " bits");
+  }
+  const auto* number = std::get_if<double>(&cell);
+  if (number != nullptr && format == Format::kSeconds) return StrCat(Fixed(*number, 9), " s");
+  return "";
+}
+
+void ReportTable::Add(std::vector<ReportCell> cells) {
+  LUTRA_CHECK(cells.size() == columns.size());
+  rows.push_back(std::move(cells));
+}
+
+StatusOr<ReportFiles> WriteReport(const Report& report) {
+  ReportFiles written;
+  written.files["report.html"] = ReportHtml(report);
+  written.files["report.md"] = ReportMarkdown(report);
+  written.files["tables.tex"] = ReportLatex(report);
+  for (const ReportSection& section : report.sections) {
+    for (const ReportItem& item : section.items) {
+      if (const auto* drawing = std::get_if<ReportDrawing>(&item)) {
+        written.files[drawing->name + ".svg"] = drawing->svg;
+        if (!drawing->pdf.empty()) written.figures[drawing->name + ".pdf"] = drawing->pdf;
+      }
+      if (const auto* image = std::get_if<ReportImage>(&item)) {
+        written.figures[image->name + ".svg"] = image->svg;
+      }
+      const auto* figure = std::get_if<ReportFigure>(&item);
+      if (figure == nullptr) continue;
+      written.figures[figure->name + ".svg"] = figure->wide.Svg();
+      LUTRA_ASSIGN_OR_RETURN(written.figures[figure->name + ".pdf"], figure->wide.Pdf());
+    }
+  }
+  return written;
+}
+
+}  // namespace lutra

@@ -1,0 +1,17 @@
+// lutra-analyze report: a run directory as a page, as text, for LaTeX, and as figures.
+#ifndef LUTRA_ANALYSIS_REPORT_COMMAND_H_
+#define LUTRA_ANALYSIS_REPORT_COMMAND_H_
+
+#include <span>
+#include <string>
+
+#include "core/status.h"
+
+namespace lutra {
+
+// The arguments after "report"; returns what goes to stdout.
+StatusOr<std::string> RunReportCommand(std::span<const std::string> arguments);
+
+}  // namespace lutra
+
+#endif  // LUTRA_ANALYSIS_REPORT_COMMAND_H_

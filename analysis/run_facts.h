@@ -1,0 +1,49 @@
+// What run.json says, with its types checked.
+#ifndef LUTRA_ANALYSIS_RUN_FACTS_H_
+#define LUTRA_ANALYSIS_RUN_FACTS_H_
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "analysis/run_directory.h"
+#include "core/status.h"
+
+namespace lutra {
+
+struct RunFacts {
+  std::string version;
+  std::vector<std::string> command;
+  std::string digest;  // of the program
+  std::string model;
+  std::vector<std::string> labels;
+  std::string plan, tables, deployment;
+  std::string processor;
+  int64_t cores = 0;
+  int64_t machine_memory_bytes = 0;
+  std::string simd;
+  int64_t threads = 0;
+  std::string seed;  // "operating-system" or the number
+  int64_t batch = 0;
+  std::vector<SessionSummary> sessions;
+  std::optional<Peaks> peaks;
+  std::optional<int64_t> peak_memory_bytes;
+  std::vector<OutputSummary> outputs;
+  std::optional<bool> agrees_with_ideal;
+  std::optional<double> accuracy, accuracy_ideal;
+
+  int64_t examples() const;
+  // All sessions together.
+  int64_t bytes(Phase phase) const;
+  double seconds(Phase phase) const;
+};
+
+// An error names `where`, the field, expected and found. Fields that it does not know may be there.
+StatusOr<RunFacts> RunFactsOf(const nlohmann::ordered_json& run, std::string_view where);
+
+}  // namespace lutra
+
+#endif  // LUTRA_ANALYSIS_RUN_FACTS_H_
