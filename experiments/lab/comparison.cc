@@ -110,6 +110,7 @@ ComparisonRow TheirRow(const PublishedFigures& figures) {
   row.system = figures.system;
   if (figures.ring_bits > 0) row.system += StrCat(", l = ", figures.ring_bits);
   row.amounts = figures.amounts;
+  row.partial = figures.partial;
   row.note = StrCat(figures.detail, ". ", figures.source, ". ", figures.conditions);
   return row;
 }
@@ -122,7 +123,8 @@ std::string RatioOf(const ComparisonSpec& spec, const ComparisonRow& ours,
   const Amount* base = Find(ours, spec.ratio);
   const Amount* amount = Find(row, spec.ratio);
   const bool comparable = row.group == kOurs || row.group == NameOf(FigureKind::kMeasured);
-  if (!comparable || base == nullptr || amount == nullptr || !(base->low > 0)) return "-";
+  if (!comparable || row.partial || base == nullptr || amount == nullptr || !(base->low > 0))
+    return "-";
   const auto times = [&](double value) { return ThreeDigits(value / base->low); };
   if (amount->low == amount->high) return times(amount->low);
   return StrCat(times(amount->low), " to ", times(amount->high));
@@ -156,7 +158,8 @@ std::string LatexLine(const std::vector<std::string>& cells) {
 std::string RatioNote(const ComparisonSpec& spec) {
   if (spec.ratio.empty()) return "";
   return StrCat("Times ours compares ", TitleOf(spec.ratio),
-                " of what was measured; other kinds have no ratio. Machines, bit widths and "
+                " of what was measured; other kinds, and parts of the work, have no ratio. "
+                "Machines, bit widths and "
                 "numbers of parties differ: see the notes.");
 }
 
