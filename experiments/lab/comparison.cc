@@ -173,7 +173,7 @@ std::string Quoted(std::string_view text) {
   return quoted + "\"";
 }
 
-// Bars of one amount, a colour for each group; ranges as error bars.
+// Bars of one amount, a colour for each group; a range as a line on its bar.
 std::string FigureScript(const ComparisonSpec& spec, const std::vector<ComparisonRow>& rows) {
   std::string tics, data, plots;
   size_t position = 0;
@@ -193,7 +193,7 @@ std::string FigureScript(const ComparisonSpec& spec, const std::vector<Compariso
                     " using 1:2 with boxes fillstyle solid 0.85 border lc rgb ",
                     Quoted(kGroups[g].color), " lc rgb ", Quoted(kGroups[g].color), " title ",
                     Quoted(kGroups[g].name), ", \\\n  $group", g,
-                    " using 1:2:3:4 with yerrorbars lc rgb \"#333333\" pt -1 notitle");
+                    " using 1:3:(0):($4-$3) with vectors nohead lw 3 lc rgb \"#333333\" notitle");
   }
   const bool bytes = UnitOf(spec.figure).unit == ResultColumn::Unit::kBytes;
   const std::string body = StrCat(
