@@ -8,6 +8,7 @@
 
 #include "analysis/cost_table.h"
 #include "core/file.h"
+#include "experiments/lab/figure.h"
 #include "experiments/lab/result_column.h"
 
 namespace lutra {
@@ -109,6 +110,7 @@ ComparisonRow TheirRow(const PublishedFigures& figures) {
   row.system = figures.system;
   if (figures.ring_bits > 0) row.system += StrCat(", l = ", figures.ring_bits);
   row.amounts = figures.amounts;
+  row.partial = figures.partial;
   row.note = StrCat(figures.detail, ". ", figures.source, ". ", figures.conditions);
   return row;
 }
@@ -121,7 +123,8 @@ std::string RatioOf(const ComparisonSpec& spec, const ComparisonRow& ours,
   const Amount* base = Find(ours, spec.ratio);
   const Amount* amount = Find(row, spec.ratio);
   const bool comparable = row.group == kOurs || row.group == NameOf(FigureKind::kMeasured);
-  if (!comparable || base == nullptr || amount == nullptr || !(base->low > 0)) return "-";
+  if (!comparable || row.partial || base == nullptr || amount == nullptr || !(base->low > 0))
+    return "-";
   const auto times = [&](double value) { return ThreeDigits(value / base->low); };
   if (amount->low == amount->high) return times(amount->low);
   return StrCat(times(amount->low), " to ", times(amount->high));
@@ -155,7 +158,8 @@ std::string LatexLine(const std::vector<std::string>& cells) {
 std::string RatioNote(const ComparisonSpec& spec) {
   if (spec.ratio.empty()) return "";
   return StrCat("Times ours compares ", TitleOf(spec.ratio),
-                " of what was measured; other kinds have no ratio. Machines, bit widths and "
+                " of what was measured; other kinds, and parts of the work, have no ratio. "
+                "Machines, bit widths and "
                 "numbers of parties differ: see the notes.");
 }
 
@@ -169,7 +173,7 @@ std::string Quoted(std::string_view text) {
   return quoted + "\"";
 }
 
-// Bars of one amount, a colour for each group; ranges as error bars.
+// Bars of one amount, a colour for each group; a range as a line on its bar.
 std::string FigureScript(const ComparisonSpec& spec, const std::vector<ComparisonRow>& rows) {
   std::string tics, data, plots;
   size_t position = 0;
@@ -189,15 +193,18 @@ std::string FigureScript(const ComparisonSpec& spec, const std::vector<Compariso
                     " using 1:2 with boxes fillstyle solid 0.85 border lc rgb ",
                     Quoted(kGroups[g].color), " lc rgb ", Quoted(kGroups[g].color), " title ",
                     Quoted(kGroups[g].name), ", \\\n  $group", g,
-                    " using 1:2:3:4 with yerrorbars lc rgb \"#333333\" pt -1 notitle");
+                    " using 1:3:(0):($4-$3) with vectors nohead lw 3 lc rgb \"#333333\" notitle");
   }
-  return StrCat(data, "set title ", Quoted(spec.title), "\nset ylabel ",
-                Quoted(TitleOf(spec.figure)), "\nset logscale y\nset format y ",
-                Quoted(UnitOf(spec.figure).unit == ResultColumn::Unit::kBytes ? "%.0s %cB" : "%g"),
-                "\nset boxwidth 0.7\nset grid ytics lc rgb \"#dddddd\"\nset key outside top center "
-                "horizontal\nset xrange [-0.6:",
-                NumberText(static_cast<double>(position) - 0.4), "]\nset xtics nomirror rotate by ",
-                "-35 (", tics, ")\n", plots, "\n");
+  const bool bytes = UnitOf(spec.figure).unit == ResultColumn::Unit::kBytes;
+  const std::string body = StrCat(
+      data, "set title ", Quoted(spec.title), "\nset ylabel ", Quoted(TitleOf(spec.figure)),
+      "\nset logscale y\nset format y ", Quoted(bytes ? "%.0s %cB" : "%g"),
+      "\nset boxwidth 0.7\nset grid ytics lc rgb \"#dddddd\"\n"
+      "set key bmargin center horizontal Left reverse noenhanced samplen 2\nset xrange [-0.6:",
+      NumberText(static_cast<double>(position) - 0.4), "]\nset xtics nomirror rotate by 40 right (",
+      tics, ")\n", plots, "\n");
+  const int width = std::clamp(static_cast<int>(position) * 36 + 160, 560, 1400);
+  return FramedScript(spec.name, spec.title, width, 520, body);
 }
 
 }  // namespace
@@ -269,15 +276,17 @@ Status WriteComparisons(const Experiment& experiment, const Results& results, co
   if (experiment.comparisons.empty()) return absl::OkStatus();
   fs::create_directories(folder, error);
   if (error) return Unavailable(folder.string(), ": ", error.message());
+  std::vector<std::string> scripts;
   for (const ComparisonSpec& spec : experiment.comparisons) {
     const RenderedTable table = RenderComparison(spec, results);
     LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".md"), table.markdown));
     LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".tex"), table.latex));
     if (spec.figure.empty()) continue;
-    LUTRA_RETURN_IF_ERROR(
-        WriteFile(folder / (spec.name + ".gp"), FigureScript(spec, CompareRows(spec, results))));
+    const std::string script = FigureScript(spec, CompareRows(spec, results));
+    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".gp"), script));
+    scripts.push_back(spec.name + ".gp");
   }
-  return absl::OkStatus();
+  return DrawScripts(folder, scripts);
 }
 
 }  // namespace lutra

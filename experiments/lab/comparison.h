@@ -12,7 +12,8 @@
 //
 // Columns are the amounts of published figures (published.h); ours follow from the results. Ours
 // stand first, then what was measured, what was extrapolated, what is printed, each under its name
-// and with a note of source and conditions. A ratio is given to what was measured only.
+// and with a note of source and conditions. A ratio is given only to what was
+// measured, and of the whole work.
 #ifndef LUTRA_EXPERIMENTS_LAB_COMPARISON_H_
 #define LUTRA_EXPERIMENTS_LAB_COMPARISON_H_
 
@@ -34,6 +35,7 @@ struct ComparisonRow {
   std::string system;
   std::map<std::string, Amount, std::less<>> amounts;
   std::string note;
+  bool partial = false;  // of a part of the work
 };
 
 // All rows, group by group. Of ours, medians of the runs that are there.

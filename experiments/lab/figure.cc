@@ -141,14 +141,8 @@ class Script {
     const bool is_map = spec_.style == Style::kHeatmap || spec_.style == Style::kWinner;
     const bool drawn = is_map ? DrawMap() : spec_.style == Style::kLines ? DrawLines() : DrawBars();
     if (!drawn) return "";
-    return StrCat("# ", InComment(spec_.title), "\n# Made by lutra-experiment: gnuplot ",
-                  spec_.name, ".gp\n", "set encoding utf8\n", "set terminal svg size ", width_, ",",
-                  height_,
-                  " dynamic noenhanced font 'Helvetica,Arial,sans-serif,14' background '#ffffff'\n",
-                  "set output '", spec_.name, ".svg'\n", data_, Common(), settings_, "plot ", plot_,
-                  "\nset terminal pdfcairo noenhanced size ", Fixed(width_ / 100.0, 2), "in,",
-                  Fixed(height_ / 100.0, 2), "in font 'Helvetica,11'\n", "set output '", spec_.name,
-                  ".pdf'\nreplot\nset output\n");
+    return FramedScript(spec_.name, spec_.title, width_, height_,
+                        StrCat(data_, Common(), settings_, "plot ", plot_, "\n"));
   }
 
  private:
@@ -158,11 +152,6 @@ class Script {
     std::string y;
     std::string title;
   };
-
-  static std::string InComment(std::string text) {
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    return text;
-  }
 
   std::string Common() const {
     return StrCat(
@@ -536,6 +525,35 @@ std::string ShortFigure(const std::string& result, double value) {
   return "";
 }
 
+std::string FramedScript(const std::string& name, std::string title, int width, int height,
+                         std::string_view body) {
+  std::replace(title.begin(), title.end(), '\n', ' ');
+  return StrCat("# ", title, "\n# Made by lutra-experiment: gnuplot ", name, ".gp\n",
+                "set encoding utf8\n", "set terminal svg size ", width, ",", height,
+                " dynamic noenhanced font 'Helvetica,Arial,sans-serif,14' background '#ffffff'\n",
+                "set output '", name, ".svg'\n", body, "set terminal pdfcairo noenhanced size ",
+                Fixed(width / 100.0, 2), "in,", Fixed(height / 100.0, 2),
+                "in font 'Helvetica,11'\n", "set output '", name, ".pdf'\nreplot\nset output\n");
+}
+
+Status DrawScripts(const fs::path& folder, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const StatusOr<ProgramOutput> drawn = RunChildProgram({"gnuplot", name}, folder);
+    if (drawn.status().code() == absl::StatusCode::kNotFound) {
+      return Unavailable(
+          "gnuplot is not installed (Debian: gnuplot-nox), so that figures are not "
+          "drawn; their scripts are in ",
+          folder.string(), "/");
+    }
+    if (!drawn.ok()) return drawn.status();
+    if (drawn->exit_status != 0 || !drawn->text.empty()) {
+      return Unavailable("gnuplot ", (folder / name).string(), ": status ", drawn->exit_status,
+                         ": ", drawn->text);
+    }
+  }
+  return absl::OkStatus();
+}
+
 std::string FigureScript(const FigureSpec& spec, const Results& results) {
   return Script(spec, results).Make();
 }
@@ -554,21 +572,7 @@ Status WriteFigures(const Experiment& experiment, const Results& results, const 
     LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".gp"), script));
     names.push_back(spec.name + ".gp");
   }
-  for (const std::string& name : names) {
-    const StatusOr<ProgramOutput> drawn = RunChildProgram({"gnuplot", name}, folder);
-    if (drawn.status().code() == absl::StatusCode::kNotFound) {
-      return Unavailable(
-          "gnuplot is not installed (Debian: gnuplot-nox), so that figures are not "
-          "drawn; their scripts are in ",
-          folder.string(), "/");
-    }
-    if (!drawn.ok()) return drawn.status();
-    if (drawn->exit_status != 0 || !drawn->text.empty()) {
-      return Unavailable("gnuplot ", (folder / name).string(), ": status ", drawn->exit_status,
-                         ": ", drawn->text);
-    }
-  }
-  return absl::OkStatus();
+  return DrawScripts(folder, names);
 }
 
 }  // namespace lutra

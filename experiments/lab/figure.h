@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/status.h"
 #include "experiments/lab/experiment.h"
@@ -13,6 +15,12 @@ namespace lutra {
 
 // "1.23 GB", "45.6 ms", "0.945", "1,234": three digits with an SI prefix.
 std::string ShortFigure(const std::string& result, double value);
+
+// A gnuplot script that draws `body` (data, settings and a plot) as NAME.svg and NAME.pdf.
+std::string FramedScript(const std::string& name, std::string title, int width, int height,
+                         std::string_view body);
+// Runs the scripts of a folder.
+Status DrawScripts(const std::filesystem::path& folder, const std::vector<std::string>& names);
 
 // A gnuplot script with its data in it, which writes NAME.svg and NAME.pdf; empty where no run has
 // any of the results yet.

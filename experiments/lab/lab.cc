@@ -520,6 +520,11 @@ class Lab {
     for (const TableSpec& table : experiment_.tables) {
       text += StrCat("\n", RenderTable(table, results).markdown);
     }
+    for (const ComparisonSpec& spec : experiment_.comparisons) {
+      text += StrCat("\n", RenderComparison(spec, results).markdown);
+      if (spec.figure.empty()) continue;
+      text += StrCat("\n![", spec.title, "](comparisons/", spec.name, ".svg)\n");
+    }
     return text;
   }
 

@@ -105,10 +105,11 @@ class Reader {
   }
 
   Status ReadSystem(const TomlTable& table) {
-    LUTRA_RETURN_IF_ERROR(table.CheckKeys(
-        {"system", "detail", "kind", "source", "conditions", "offline_seconds", "online_seconds",
-         "total_seconds", "offline_bytes", "offline_bytes_per_party", "online_bytes", "total_bytes",
-         "online_rounds", "total_rounds", "paper_speedup", "offline_bits", "online_bits"}));
+    LUTRA_RETURN_IF_ERROR(
+        table.CheckKeys({"system", "detail", "kind", "source", "conditions", "partial",
+                         "offline_seconds", "online_seconds", "total_seconds", "offline_bytes",
+                         "offline_bytes_per_party", "online_bytes", "total_bytes", "online_rounds",
+                         "total_rounds", "paper_speedup", "offline_bits", "online_bits"}));
     PublishedFigures figures;
     LUTRA_ASSIGN_OR_RETURN(figures.system, Words(table, "system"));
     LUTRA_ASSIGN_OR_RETURN(figures.detail, Words(table, "detail"));
@@ -117,6 +118,9 @@ class Reader {
     figures.kind = KindOf(kind);
     LUTRA_ASSIGN_OR_RETURN(figures.source, Words(table, "source"));
     LUTRA_ASSIGN_OR_RETURN(figures.conditions, Words(table, "conditions"));
+    if (table.Has("partial")) {
+      LUTRA_ASSIGN_OR_RETURN(figures.partial, table.Boolean("partial"));
+    }
     for (const std::string_view name : kAmounts) {
       if (!table.Has(name) || IsFormula(table, name)) continue;
       LUTRA_ASSIGN_OR_RETURN(figures.amounts[std::string(name)], ReadAmount(table, name));

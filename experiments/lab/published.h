@@ -12,6 +12,7 @@
 //   kind = "measured"                      # | extrapolated | printed
 //   source = "hpmpc 29c3c54, run for this project"
 //   conditions = "2 cores, loopback"
+//   partial = true                         # only a part of the work: no ratio; default false
 //   offline_seconds = 0.05                 # a number, or [lowest, highest]
 //
 // and of the same form online_seconds, total_seconds, offline_bytes, online_bytes, total_bytes (of
@@ -56,6 +57,7 @@ struct PublishedFigures {
   FigureKind kind = FigureKind::kPrinted;
   std::string source;
   std::string conditions;
+  bool partial = false;                                // of a part of the work only
   int64_t ring_bits = 0;                               // l of the formulas; 0 where there are none
   std::map<std::string, Amount, std::less<>> amounts;  // by the names above
 };

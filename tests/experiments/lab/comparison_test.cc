@@ -75,7 +75,12 @@ TEST_CASE("a comparison keeps kinds apart and gives ratios of what was measured 
   has("| printed | P | 8.00 | - | - | 9 | - | 4 |");
   has("4. detail of P. source. conditions.");
   has("medians of 3 runs");
-  has("of what was measured; other kinds have no ratio");
+  has("of what was measured; other kinds, and parts of the work, have no ratio");
+  ComparisonSpec part = Spec();
+  part.published.systems[2].partial = true;
+  CHECK(RenderComparison(part, OurResults())
+            .markdown.find("| measured | M | 6.00 to 8.00 | - | 3.00 GB a party | - | - | 2 |") !=
+        std::string::npos);
   CHECK(table.latex.find("\\begin{tabular}{llrrrrrl}") != std::string::npos);
   CHECK(table.latex.find("\\textsuperscript{4}") != std::string::npos);
 }
