@@ -16,7 +16,11 @@ void AddProgramFlags(CommandLine& command_line) {
       .AddFlag("deployment", "four-process|shared-dealer",
                "dealer and P0 apart (default), or on one machine, which is sent nothing online")
       .AddFlag("tables", "private|public",
-               "lookup tables known to model owner and dealer only (default), or to all");
+               "lookup tables known to model owner and dealer only (default), or to all")
+      .AddFlag(
+          "rounding", "centred|plain",
+          "top bits rounded to the middle by an addend (default), or cut as they are, which is "
+          "half a step too low on average");
 }
 
 StatusOr<BertProgramOptions> ProgramOptions(const Arguments& arguments, int64_t batch) {
@@ -33,12 +37,15 @@ StatusOr<BertProgramOptions> ProgramOptions(const Arguments& arguments, int64_t 
       arguments.Choice("deployment", "four-process", {"four-process", "shared-dealer"}));
   LUTRA_ASSIGN_OR_RETURN(const std::string tables,
                          arguments.Choice("tables", "private", {"private", "public"}));
+  LUTRA_ASSIGN_OR_RETURN(const std::string rounding,
+                         arguments.Choice("rounding", "centred", {"centred", "plain"}));
   options.linear = linear == "masked" ? LinearForm::kMasked : LinearForm::kReplicated;
   options.lookup = lookup == "reshare" ? LookupForm::kReshare : LookupForm::kDirect;
   options.embedding = embedding == "secure" ? EmbeddingForm::kSecure : EmbeddingForm::kClient;
   options.deployment =
       deployment == "four-process" ? Deployment::kFourProcess : Deployment::kSharedDealer;
   options.private_tables = tables == "private";
+  options.rounding = rounding == "centred" ? Rounding::kCentred : Rounding::kPlain;
   return options;
 }
 

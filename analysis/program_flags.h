@@ -13,7 +13,7 @@ namespace lutra {
 // With more, a tensor of the largest model could have more elements than a shape may have.
 inline constexpr int64_t kMostBatch = 2048;
 
-// --batch, --linear, --lookup, --embedding, --deployment, --tables.
+// --batch, --linear, --lookup, --embedding, --deployment, --tables, --rounding.
 void AddProgramFlags(CommandLine& command_line);
 
 // What they say; `batch` where it is not given. An error names the flag.

@@ -558,7 +558,8 @@ bool LinkThread::SendAll() {
 
 // Whether a frame of a shaped link went to its socket.
 bool LinkThread::SendDue() {
-  const std::vector<uint64_t> due = shaper_->Due(Clock::now());
+  tried_at_ = Clock::now();
+  const std::vector<uint64_t> due = shaper_->Due(tried_at_);
   sendable_.insert(due.begin(), due.end());
   return SendListed();
 }
@@ -622,7 +623,8 @@ void LinkThread::Wait() {
     if (!link.ready) until = std::min(until, link.due);
   }
   const Deadline now = Clock::now();
-  if (shaper_) until = std::min(until, shaper_->Next(now));
+  // Not after `now`: what became due meanwhile has not been tried yet.
+  if (shaper_) until = std::min(until, shaper_->Next(tried_at_));
   // What waits for room in a socket is tried again soon, since reading from the socket may have
   // used up the sign that there is some.
   const std::chrono::milliseconds longest(!sendable_.empty() ? 2 : ending_ ? 5 : 1000);

@@ -118,6 +118,7 @@ class LinkThread {
   std::set<uint64_t> sendable_;
   std::map<uint64_t, OutgoingFrame> pending_;  // taken from exchange or shaper, not yet sent
   std::unique_ptr<Shaper> shaper_;             // of shaped links
+  Deadline tried_at_;  // what was due on them by then has gone to its socket, or found no room
   uint64_t monitors_ = 0;
   int64_t received_ = 0;  // messages
   int logged_ = 0;

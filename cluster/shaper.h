@@ -59,7 +59,8 @@ class Shaper {
   double LongestLatencySeconds() const;
   // Whether nothing is under way.
   bool empty() const;
-  // When, after `now`, a frame is due or a link is free for one that is offered; or never.
+  // When a frame that is not due at `now` will be, or a link is free for one that is offered; or
+  // never. For who sleeps until then, `now` is when it last asked what was due.
   Deadline Next(Deadline now) const;
 
  private:

@@ -181,7 +181,7 @@ class BertBuilder {
     // Row 0 is the class token: nothing but its bias.
     const Value nothing = Scale(builder_, Slice(builder_, patches, 1, 0, 1), {0});
     const Value rows = Concatenate(builder_, {nothing, patches}, 1);
-    return TopBitsCentred(builder_, Add(builder_, rows, bias), shape_.residual_bits);
+    return Extract(Add(builder_, rows, bias), shape_.residual_bits);
   }
 
   // A LayerNorm with the affine map, the narrowing and the residual of what follows in one
@@ -215,7 +215,7 @@ class BertBuilder {
           [&](int64_t channel, int64_t row) { return At(*residual_table, affine(channel, row)); }));
     }
     const Value normalized = LayerNorm(builder_, residual, shape_.mean_multiplier(), tables,
-                                       options_.lookup, options_.linear);
+                                       options_.lookup, options_.linear, options_.rounding);
     Builder::Scope scope(builder_, "output");
     if (options_.lookup == LookupForm::kReshare) {  // one opening serves both tables
       const std::vector<Value> values = LookupAll(builder_, {normalized}, outputs);
@@ -223,6 +223,11 @@ class BertBuilder {
     }
     return {LookupReplicated(builder_, {normalized}, narrow, options_.lookup),
             has_residual ? Lookup(builder_, {normalized}, outputs[1]) : Value{}};
+  }
+
+  // top_bits(accumulator).
+  Value Extract(Value accumulator, int bits) {
+    return TopBits(builder_, accumulator, bits, options_.rounding);
   }
 
   // [B, n, H] to [B, A, n, d], or transposed to [B, A, d, n].
@@ -237,16 +242,14 @@ class BertBuilder {
   Value Projection(std::string_view name, Value x, TableId table) {
     Builder::Scope scope(builder_, name);
     const Value accumulator = Linear(x, shape_.hidden, shape_.hidden);
-    return LookupReplicated(builder_,
-                            {TopBitsCentred(builder_, accumulator, shape_.saturated_bits())}, table,
+    return LookupReplicated(builder_, {Extract(accumulator, shape_.saturated_bits())}, table,
                             options_.lookup);
   }
 
   // The rounding half that no bias holds.
   Value SaturatedCode(Value accumulator) {
     const int64_t half = int64_t{1} << (kAccumulator.bits() - 1 - shape_.saturated_bits());
-    return TopBitsCentred(builder_, AddConstants(builder_, accumulator, {half}),
-                          shape_.saturated_bits());
+    return Extract(AddConstants(builder_, accumulator, {half}), shape_.saturated_bits());
   }
 
   SoftmaxTables AddSoftmaxTables(const std::string& prefix, const AttentionWeights* weights) {
@@ -294,7 +297,8 @@ class BertBuilder {
     Value probability;
     {
       Builder::Scope inner(builder_, "softmax");
-      probability = Softmax(builder_, codes, AddSoftmaxTables(prefix, weights), options_.lookup);
+      probability = Softmax(builder_, codes, AddSoftmaxTables(prefix, weights), options_.lookup,
+                            options_.rounding);
     }
     Value context;
     {
@@ -318,7 +322,7 @@ class BertBuilder {
                      Value residual) {
     Builder::Scope scope(builder_, name);
     const Value accumulator = Add(builder_, Linear(x, outputs, inputs), residual);
-    return TopBitsCentred(builder_, accumulator, shape_.residual_bits);
+    return Extract(accumulator, shape_.residual_bits);
   }
 
   Stream FeedForward(int64_t layer, const Stream& stream) {
@@ -331,9 +335,8 @@ class BertBuilder {
       const TableId relu = SignedTable(prefix + ".relu", shape_.relu_bits(), kAccumulator,
                                        [&](int64_t code) { return At(weights->relu_table, code); });
       const Value accumulator = Linear(stream.narrow, shape_.ffn_size(), shape_.hidden);
-      inner_value =
-          LookupReplicated(builder_, {TopBitsCentred(builder_, accumulator, shape_.relu_bits())},
-                           relu, options_.lookup);
+      inner_value = LookupReplicated(builder_, {Extract(accumulator, shape_.relu_bits())}, relu,
+                                     options_.lookup);
     }
     const Value residual =
         IntoResidual("out", inner_value, shape_.hidden, shape_.ffn_size(), stream.residual);
@@ -353,9 +356,8 @@ class BertBuilder {
           SignedTable("pooler.tanh", shape_.saturated_bits(), kAccumulator,
                       [this](int64_t code) { return At(model_->tanh_table(), Saturate(code)); });
       const Value accumulator = Linear(first, shape_.hidden, shape_.hidden);
-      pooled = LookupReplicated(builder_,
-                                {TopBitsCentred(builder_, accumulator, shape_.saturated_bits())},
-                                tanh, options_.lookup);
+      pooled = LookupReplicated(builder_, {Extract(accumulator, shape_.saturated_bits())}, tanh,
+                                options_.lookup);
     }
     Builder::Scope scope(builder_, "classifier");
     Reveal(builder_, "logits", Linear(pooled, shape_.classes(), shape_.hidden));

@@ -12,6 +12,7 @@
 #include "mpc/program.h"
 #include "mpc/protocols/lookup.h"
 #include "mpc/protocols/product.h"
+#include "mpc/protocols/top_bits.h"
 
 namespace lutra {
 
@@ -26,6 +27,7 @@ struct BertProgramOptions {
   LookupForm lookup = LookupForm::kReshare;
   EmbeddingForm embedding = EmbeddingForm::kSecure;
   Deployment deployment = Deployment::kFourProcess;
+  Rounding rounding = Rounding::kCentred;
 };
 
 // The program, whose only result is "logits": [batch, classes] over Z_2^16, to the data owner.

@@ -12,10 +12,11 @@ build_packages=(
   libzmq3-dev cppzmq-dev libtomlplusplus-dev libgraphviz-dev graphviz libcairo2-dev catch2
   libbenchmark-dev
 )
-# What the tests of the release build need on top: the guard counts instructions, reports are looked
-# at in a browser, and their tables set by LaTeX.
+# What the tests of the release build need on top: the guard counts instructions, gnuplot draws the
+# figures of experiments, reports are looked at in a browser, and their tables set by LaTeX.
 test_packages=(
-  valgrind chromium chromium-driver librsvg2-bin texlive-latex-base texlive-latex-recommended
+  valgrind gnuplot-nox chromium chromium-driver librsvg2-bin texlive-latex-base
+  texlive-latex-recommended
 )
 # What `./run-tests --build clang` needs on top.
 clang_packages=(clang)

@@ -42,6 +42,8 @@ CommandLine MakeCommandLine() {
       .AddFlag("out", "DIR", "write a run directory (run.json, ledger.csv, levels.csv, work.csv)")
       .AddFlag("seed", "N", "a reproducible run; default: keys from the operating system")
       .AddFlag("threads", "N", "default: one for each core")
+      .AddFlag("residual-bits", "R", "of a model file: requantize it, without training, to 2 to 8")
+      .AddFlag("extra-bits", "X", "likewise, 0 to 4")
       .AddFlag("memory-limit", "BYTES",
                "refuse what takes more, and deal the tape in pieces that fit: 4G, 800M; default: "
                "what the machine has")
@@ -71,6 +73,14 @@ StatusOr<ModelRunOptions> ReadOptions(const Arguments& arguments) {
   options.profile = arguments.Has("profile");
   if (arguments.Has("memory-limit")) {
     LUTRA_ASSIGN_OR_RETURN(options.memory_limit, arguments.Bytes("memory-limit", 0));
+  }
+  if (arguments.Has("residual-bits")) {
+    LUTRA_ASSIGN_OR_RETURN(const int64_t bits, arguments.Integer("residual-bits", 8, 2, 8));
+    options.residual_bits = static_cast<int>(bits);
+  }
+  if (arguments.Has("extra-bits")) {
+    LUTRA_ASSIGN_OR_RETURN(const int64_t bits, arguments.Integer("extra-bits", 1, 0, 4));
+    options.extra_bits = static_cast<int>(bits);
   }
   LUTRA_ASSIGN_OR_RETURN(options.program, ProgramOptions(arguments, /*batch=*/1));
   if (arguments.Has("batch")) options.batch = options.program.batch;

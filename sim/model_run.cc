@@ -10,6 +10,7 @@
 #include "analysis/program_flags.h"
 #include "analysis/replay.h"
 #include "models/integer_bert.h"
+#include "models/requantize.h"
 #include "models/synthetic.h"
 #include "sim/simulation.h"
 
@@ -223,10 +224,27 @@ StatusOr<MemoryPlan> PlanJob(const ModelRunOptions& options, const IntegerModelS
   return PlanMemory(request);
 }
 
-StatusOr<ModelJob> LoadFileJob(const ModelRunOptions& options) {
+bool ChangesBits(const ModelRunOptions& options) {
+  return options.residual_bits.has_value() || options.extra_bits.has_value();
+}
+
+// The model of the file, in the bits that the options ask for.
+StatusOr<IntegerModel> LoadModel(const ModelRunOptions& options) {
   LUTRA_ASSIGN_OR_RETURN(IntegerModel model, LoadIntegerModel(options.model));
+  if (!ChangesBits(options)) return model;
+  const IntegerModelShape& shape = model.shape();
+  StatusOr<IntegerModel> changed =
+      Requantize(model, {.residual_bits = options.residual_bits.value_or(shape.residual_bits),
+                         .extra_bits = options.extra_bits.value_or(shape.extra_bits)});
+  if (!changed.ok()) return Annotate(changed.status(), options.model);
+  return changed;
+}
+
+StatusOr<ModelJob> LoadFileJob(const ModelRunOptions& options) {
+  LUTRA_ASSIGN_OR_RETURN(IntegerModel model, LoadModel(options));
   LUTRA_ASSIGN_OR_RETURN(Examples examples,
                          LoadExamples(options.model, model.shape(), options.input));
+  if (ChangesBits(options)) examples.expected_logits = Tensor();
   const StatusOr<MemoryPlan> plan = PlanJob(options, model.shape(), examples.count());
   if (!plan.ok()) return Annotate(plan.status(), options.model);
   return ModelJob{std::move(model), std::move(examples), *plan};
@@ -259,6 +277,10 @@ std::string ShorterSequence(ModelRunOptions options, SyntheticShape shape) {
 }
 
 StatusOr<ModelJob> MakeSyntheticJob(const ModelRunOptions& options) {
+  if (ChangesBits(options)) {
+    return InvalidArgument(options.model, ": residual_bits and extra_bits: expected a model file, ",
+                           "found a synthetic shape, which has the keys residual and extra");
+  }
   LUTRA_ASSIGN_OR_RETURN(const SyntheticShape synthetic, ParseSyntheticShape(options.model));
   const IntegerModelShape shape = ModelShapeOf(synthetic);
   LUTRA_ASSIGN_OR_RETURN(Examples examples, SyntheticExamples(options, shape, synthetic.seed));

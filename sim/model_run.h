@@ -29,6 +29,10 @@ namespace lutra {
 struct ModelRunOptions {
   std::string model;  // a model file, or the name of a synthetic shape
   std::optional<std::filesystem::path> input;
+  // Of a model file: other bits than it has, by requantization (models/requantize.h). Logits that
+  // the input expects are those of the file, and are then not compared.
+  std::optional<int> residual_bits;
+  std::optional<int> extra_bits;
   std::optional<uint64_t> seed;
   std::optional<int64_t> batch;         // examples of one session
   std::optional<int64_t> memory_limit;  // in bytes

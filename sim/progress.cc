@@ -81,27 +81,30 @@ Progress::Style Progress::StyleFor(std::FILE* out) {
   return !plain && ::isatty(::fileno(out)) != 0 ? Style::kBar : Style::kLines;
 }
 
-void Progress::Show(int64_t done, std::string_view activity) {
-  if (style_ == Style::kBar) ShowBar(done, activity);
-  if (style_ == Style::kLines) ShowLine(done);
+void Progress::Show(int64_t done, std::string_view activity, std::optional<int64_t> seconds_left) {
+  if (style_ == Style::kBar) ShowBar(done, activity, seconds_left);
+  if (style_ == Style::kLines) ShowLine(done, seconds_left);
 }
 
 // A line whenever another tenth is done.
-void Progress::ShowLine(int64_t done) {
+void Progress::ShowLine(int64_t done, std::optional<int64_t> seconds_left) {
   const int64_t tenth = done * kLines / total_;
   if (tenth <= reported_) return;
   reported_ = tenth;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start_;
-  const std::string line = StrCat(done, " of ", total_, " ", unit_, ", ",
-                                  static_cast<int64_t>(seconds.count() + 0.5), " s\n");
+  std::string line = StrCat(done, " of ", total_, " ", unit_, ", ",
+                            static_cast<int64_t>(seconds.count() + 0.5), " s");
+  if (seconds_left.has_value() && done < total_) line += StrCat(", ", *seconds_left, " s left");
+  line += "\n";
   std::fputs(line.c_str(), out_);
   std::fflush(out_);
 }
 
-void Progress::ShowBar(int64_t done, std::string_view activity) {
+void Progress::ShowBar(int64_t done, std::string_view activity,
+                       std::optional<int64_t> seconds_left) {
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
-  int64_t left = -1;
-  if (done > 0 && done < total_) {
+  int64_t left = seconds_left.value_or(-1);
+  if (!seconds_left.has_value() && done > 0 && done < total_) {
     const double steps = static_cast<double>(total_ - done) / static_cast<double>(done);
     left = static_cast<int64_t>(elapsed.count() * steps + 0.5);
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,10 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // So many steps are done, and this is being done now ("online").
-  void Show(int64_t done, std::string_view activity);
+  // So many steps are done, and this is being done now ("online"). The seconds that are left are
+  // taken from the steps so far, or from who knows better.
+  void Show(int64_t done, std::string_view activity,
+            std::optional<int64_t> seconds_left = std::nullopt);
   // Removes the bar.
   void Clear();
 
@@ -29,8 +32,8 @@ class Progress {
   static Style StyleFor(std::FILE* out);
 
  private:
-  void ShowLine(int64_t done);
-  void ShowBar(int64_t done, std::string_view activity);
+  void ShowLine(int64_t done, std::optional<int64_t> seconds_left);
+  void ShowBar(int64_t done, std::string_view activity, std::optional<int64_t> seconds_left);
 
   Style style_;
   std::FILE* out_;

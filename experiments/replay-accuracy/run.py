@@ -82,21 +82,14 @@ def awaited(directory):
             yield start['args']['bytes'], (end['ts'] + end['dur'] - start['ts']) / 1e6
 
 
-def trimmed_mean(values):
-    """Without a tenth at either end: a machine that stops for a while is not its links."""
-    values = sorted(values)
-    cut = len(values) // 10
-    return statistics.mean(values[cut:len(values) - cut])
-
-
 def own_links(directories):
     """Overhead of each end in seconds, and bytes a second, that this machine takes by itself."""
     messages = [(size, seconds - LATENCY_SECONDS) for directory in directories
                 for size, seconds in awaited(directory)]
     small = [seconds for size, seconds in messages if size <= SMALL]
-    both_ends = trimmed_mean(small) if small else 0
+    both_ends = statistics.mean(small) if small else 0
     per_byte = [(seconds - both_ends) / size for size, seconds in messages if size >= LARGE]
-    slowness = trimmed_mean(per_byte) if per_byte else 0
+    slowness = statistics.mean(per_byte) if per_byte else 0
     return both_ends / 2, 1 / slowness if slowness > 0 else None
 
 
@@ -180,7 +173,7 @@ def read_options():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--models', default=MODELS, type=lambda text: text.split(','))
     parser.add_argument('--networks', default=NETWORKS, type=lambda text: text.split(','))
-    parser.add_argument('--examples', type=int, default=40, help='messages of the SMS model')
+    parser.add_argument('--examples', type=int, default=14, help='messages of the SMS model')
     parser.add_argument('--repetitions', type=int, default=5)
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build')

@@ -4,7 +4,6 @@
 
 #include "mpc/protocols/local.h"
 #include "mpc/protocols/reshare.h"
-#include "mpc/protocols/top_bits.h"
 
 namespace lutra {
 namespace {
@@ -17,21 +16,22 @@ int64_t RoundingHalf(const Builder& builder, Value accumulator) {
   return dropped > 0 ? int64_t{1} << (dropped - 1) : 0;
 }
 
-Value RoundedTop(Builder& builder, Value accumulator) {
-  return TopBitsCentred(
-      builder, AddConstants(builder, accumulator, {RoundingHalf(builder, accumulator)}), kBits);
+Value RoundedTop(Builder& builder, Value accumulator, Rounding rounding) {
+  return TopBits(builder, AddConstants(builder, accumulator, {RoundingHalf(builder, accumulator)}),
+                 kBits, rounding);
 }
 
 }  // namespace
 
 Value LayerNorm(Builder& builder, Value residual, int64_t mean_multiplier,
-                const LayerNormTables& tables, LookupForm lookup, LinearForm linear) {
+                const LayerNormTables& tables, LookupForm lookup, LinearForm linear,
+                Rounding rounding) {
   Value mean;
   {
     Builder::Scope scope(builder, "mean");
     const Value extended = Lookup(builder, {residual}, tables.extend);
     const Value sum = Scale(builder, Sum(builder, extended, -1), {mean_multiplier});
-    mean = RoundedTop(builder, sum);
+    mean = RoundedTop(builder, sum, rounding);
     if (tables.mean.has_value()) mean = Lookup(builder, {mean}, *tables.mean);
   }
   Value centred;
@@ -49,11 +49,11 @@ Value LayerNorm(Builder& builder, Value residual, int64_t mean_multiplier,
       square = Lookup(builder, {e}, tables.square);
       centred = LookupReplicated(builder, {e}, tables.centred, lookup);
     }
-    const Value code = TopBitsCentred(builder, Sum(builder, square, -1), kBits);
+    const Value code = TopBits(builder, Sum(builder, square, -1), kBits, rounding);
     inverse = LookupReplicated(builder, {code}, tables.rsqrt, lookup);
   }
   Builder::Scope scope(builder, "normalized");
-  return RoundedTop(builder, ElementProduct(builder, centred, inverse, linear));
+  return RoundedTop(builder, ElementProduct(builder, centred, inverse, linear), rounding);
 }
 
 }  // namespace lutra

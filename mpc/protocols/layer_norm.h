@@ -8,6 +8,7 @@
 #include "mpc/builder.h"
 #include "mpc/protocols/lookup.h"
 #include "mpc/protocols/product.h"
+#include "mpc/protocols/top_bits.h"
 
 namespace lutra {
 
@@ -25,7 +26,7 @@ struct LayerNormTables {
 // m = top_8(e * rsqrt(u) + 128).
 Value LayerNorm(Builder& builder, Value residual, int64_t mean_multiplier,
                 const LayerNormTables& tables, LookupForm lookup = LookupForm::kReshare,
-                LinearForm linear = LinearForm::kMasked);
+                LinearForm linear = LinearForm::kMasked, Rounding rounding = Rounding::kCentred);
 
 }  // namespace lutra
 

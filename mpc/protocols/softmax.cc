@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "mpc/protocols/local.h"
-#include "mpc/protocols/top_bits.h"
 
 namespace lutra {
 namespace {
@@ -16,11 +15,12 @@ constexpr int kSumCodeBits = 8;
 //   2. [S] = sum of the row's [e]                   local
 //   3. [t] = Lookup(sum_code; top_8 [S])            one lookup a row
 //   4. <p> = Lookup(probability; [c'], [t])         t masked and opened once a row
-Value Softmax(Builder& builder, Value codes, const SoftmaxTables& tables, LookupForm form) {
+Value Softmax(Builder& builder, Value codes, const SoftmaxTables& tables, LookupForm form,
+              Rounding rounding) {
   const std::vector<Value> values = LookupAll(builder, {codes}, {tables.exp, tables.score});
   const Value sum = Sum(builder, values[0], -1);
   const bool narrow = builder.ring(sum).bits() <= kSumCodeBits;
-  const Value top = narrow ? sum : TopBitsCentred(builder, sum, kSumCodeBits);
+  const Value top = narrow ? sum : TopBits(builder, sum, kSumCodeBits, rounding);
   const Value code = Lookup(builder, {top}, tables.sum_code);
   return LookupReplicated(builder, {values[1], code}, tables.probability, form);
 }

@@ -4,6 +4,7 @@
 
 #include "mpc/builder.h"
 #include "mpc/protocols/lookup.h"
+#include "mpc/protocols/top_bits.h"
 
 namespace lutra {
 
@@ -20,7 +21,7 @@ struct SoftmaxTables {
 // The row's sum code is one shared input of all its lookups. [arXiv 2508.01636; protocols.md,
 // "Composite functions"]
 Value Softmax(Builder& builder, Value codes, const SoftmaxTables& tables,
-              LookupForm form = LookupForm::kReshare);
+              LookupForm form = LookupForm::kReshare, Rounding rounding = Rounding::kCentred);
 
 }  // namespace lutra
 

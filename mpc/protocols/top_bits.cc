@@ -136,6 +136,11 @@ Value TopBitsCentred(Builder& builder, Value z, int bits) {
   return TopBits(builder, z, bits, LowMask(builder.ring(z).bits() - bits - 1));
 }
 
+Value TopBits(Builder& builder, Value z, int bits, Rounding rounding) {
+  return rounding == Rounding::kCentred ? TopBitsCentred(builder, z, bits)
+                                        : TopBits(builder, z, bits, int64_t{0});
+}
+
 std::unique_ptr<Protocol> MakeTopBits() { return std::make_unique<TopBitsProtocol>(); }
 
 }  // namespace lutra

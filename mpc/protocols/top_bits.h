@@ -22,6 +22,11 @@ Value TopBitsUnbiased(Builder& builder, Value z, int bits);
 // With a = 2^(l-t-1) - 1: centred where z holds the rounding half 2^(l-t-1) already.
 Value TopBitsCentred(Builder& builder, Value z, int bits);
 
+// What is added before the shares are cut: the half step less one, or nothing, which is half a step
+// too low on average.
+enum class Rounding { kCentred, kPlain };
+Value TopBits(Builder& builder, Value z, int bits, Rounding rounding);
+
 std::unique_ptr<Protocol> MakeTopBits();
 
 }  // namespace lutra

@@ -157,7 +157,8 @@ TEST_CASE("What is not a whole run directory is an error that names it", "[analy
 
   const std::string old = runs.Add("old", LinearForm::kMasked, 1.5);
   fs::remove(fs::path(old) / "run.program");
-  CHECK(error({a, old}).find("old/run.program") != std::string::npos);
+  CHECK(error({a, old}).find("old': expected run.program beside run.json, found none") !=
+        std::string::npos);
 
   const std::string damaged = runs.Add("damaged", LinearForm::kMasked, 1.5);
   const auto json = ReadRunJson(damaged);

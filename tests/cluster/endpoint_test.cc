@@ -843,10 +843,10 @@ TEST_CASE("Requests, owners and cancellations over shaped links", "[cluster][end
 }
 
 TEST_CASE("What is on a shaped link is flushed, and sent by a destructor", "[cluster][endpoint]") {
-  constexpr double kLatency = 0.15;
+  constexpr double kLatency = 0.35;
   Net net(true, [](EndpointOptions& options) {
     ShapedTo(kLatency, 1e9)(options);
-    options.linger_seconds = 0.05;  // less than the latency, which it does not have to cover
+    options.linger_seconds = 0.3;  // less than the latency, which it does not have to cover
   });
   net.Start(Role::kP1);
   Endpoint& p2 = net.Start(Role::kP2);

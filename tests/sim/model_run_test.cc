@@ -225,5 +225,44 @@ TEST_CASE("A synthetic model has no tokenizer for texts", "[sim][model]") {
   CHECK(message.find("no tokenizer") != std::string::npos);
 }
 
+TEST_CASE("A model file runs in other bits than it has", "[sim][model]") {
+  const TemporaryFolder folder;
+  ModelRunOptions options = Options(PretrainedFile("sms-spam-tiny.safetensors"));
+  options.input = SomeMessages(folder, 2);
+  const ModelRunResult whole = RunJob(Load(options), options);
+  options.residual_bits = 5;
+  options.extra_bits = 0;
+  const ModelJob job = Load(options);
+  CHECK(job.model.shape().residual_bits == 5);
+  CHECK(job.model.shape().extra_bits == 0);
+  const ModelRunResult narrow = RunJob(job, options);
+  CHECK(narrow.disagreement.empty());  // every node as its twin
+  const auto dealt = [](const ModelRunResult& result) {
+    return result.summary.sessions[0].bytes[static_cast<size_t>(Phase::kDeal)];
+  };
+  CHECK(dealt(narrow) < dealt(whole));
+
+  // Cut without an addend: other coins, and every node as its twin again.
+  options.program.rounding = Rounding::kPlain;
+  const ModelRunResult plain = RunJob(Load(options), options);
+  CHECK(plain.disagreement.empty());
+  CHECK(LogitsOf(plain) != LogitsOf(narrow));
+  CHECK_FALSE(plain.built->program.digest() == narrow.built->program.digest());
+
+  // The logits that the cases expect are the file's.
+  options.input = PretrainedFile("sms-spam-tiny.cases.safetensors");
+  CHECK(Load(options).examples.expected_logits.elements() == 0);
+  options.residual_bits.reset();
+  options.extra_bits.reset();
+  CHECK(Load(options).examples.expected_logits.elements() == 400);
+
+  ModelRunOptions shape = Options(kTiny);
+  shape.extra_bits = 1;
+  CHECK(OneLine(LoadModelJob(shape).status()) ==
+        StrCat(kTiny,
+               ": residual_bits and extra_bits: expected a model file, found a synthetic "
+               "shape, which has the keys residual and extra"));
+}
+
 }  // namespace
 }  // namespace lutra

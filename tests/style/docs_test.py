@@ -37,6 +37,9 @@ HELP = [
     [BUILD / 'lutra-analyze', 'report'],
     [BUILD / 'lutra-analyze', 'replay'],
     [BUILD / 'lutra-launch'],
+    [BUILD / 'lutra-experiment'],
+    *([BUILD / 'lutra-experiment', command]
+      for command in ('run', 'check', 'render', 'list', 'point')),
     [BUILD / 'lutra-keygen'],
     [BUILD / 'lutra-dealer'],
     [BUILD / 'lutra-party'],

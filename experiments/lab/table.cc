@@ -1,0 +1,153 @@
+#include "experiments/lab/table.h"
+
+#include <cmath>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "analysis/cost_table.h"
+#include "core/file.h"
+
+namespace lutra {
+namespace {
+
+namespace fs = std::filesystem;
+using Unit = ResultColumn::Unit;
+
+std::string HeadOf(const std::string& name) {
+  const ResultColumn* column = FindResultColumn(name);
+  if (column == nullptr) return name;
+  switch (column->unit) {
+    case Unit::kBytes:
+      return StrCat(column->title, ", bytes");
+    case Unit::kSeconds:
+      return StrCat(column->title, ", s");
+    default:
+      return std::string(column->title);
+  }
+}
+
+}  // namespace
+
+std::string ThreeDigits(double value) {
+  if (value == 0) return "0";
+  const double magnitude = std::floor(std::log10(std::abs(value)));
+  const int digits = std::max(0, 2 - static_cast<int>(magnitude));
+  return Fixed(value, std::min(digits, 9));
+}
+
+std::string InMarkdown(std::string_view text) {
+  std::string safe;
+  for (const char character : text) {
+    if (character == '|' || character == '\\' || character == '*' || character == '_' ||
+        character == '<' || character == '`') {
+      safe += '\\';
+    }
+    safe += character == '\n' ? ' ' : character;
+  }
+  return safe;
+}
+
+std::string InLatex(std::string_view text) {
+  std::string safe;
+  for (const char character : text) {
+    switch (character) {
+      case '\\':
+        safe += "\\textbackslash{}";
+        break;
+      case '~':
+        safe += "\\textasciitilde{}";
+        break;
+      case '^':
+        safe += "\\textasciicircum{}";
+        break;
+      case '&':
+      case '%':
+      case '$':
+      case '#':
+      case '_':
+      case '{':
+      case '}':
+        safe += '\\';
+        safe += character;
+        break;
+      default:
+        safe += character == '\n' ? ' ' : character;
+    }
+  }
+  return safe;
+}
+
+std::string HumanCell(const ResultColumn& column, const std::optional<Median>& median) {
+  if (!median.has_value()) return "-";
+  switch (column.unit) {
+    case Unit::kBytes:
+      return HumanBytes(static_cast<int64_t>(median->value + 0.5));
+    case Unit::kSeconds:
+      return ThreeDigits(median->value);
+    case Unit::kShare:
+      return Fixed(median->value, 3);
+    case Unit::kTruth:
+      return median->low >= 1 ? "yes" : "no";
+    case Unit::kCount:
+      return Grouped(static_cast<int64_t>(median->value + 0.5));
+  }
+  return "-";
+}
+
+RenderedTable RenderTable(const TableSpec& spec, const Results& results) {
+  RenderedTable table;
+  std::string head = "|", rule = "|", latex_head, alignment;
+  for (const std::string& key : spec.rows) {
+    head += StrCat(" ", InMarkdown(key), " |");
+    rule += " --- |";
+    latex_head += StrCat(latex_head.empty() ? "" : " & ", InLatex(key));
+    alignment += "l";
+  }
+  for (const std::string& name : spec.columns) {
+    const std::string title = HeadOf(name);
+    head += StrCat(" ", InMarkdown(title), " |");
+    rule += " ---: |";
+    latex_head += StrCat(latex_head.empty() ? "" : " & ", InLatex(title));
+    alignment += "r";
+  }
+  table.markdown = StrCat("**", InMarkdown(spec.title), "**\n\n", head, "\n", rule, "\n");
+  table.latex = StrCat("% ", InLatex(spec.title), "\n\\begin{tabular}{", alignment,
+                       "}\n\\toprule\n", latex_head, " \\\\\n\\midrule\n");
+  const DataTable source = SourceOf(results, spec.by);
+  for (const RowGroup& group : GroupRows(source, spec.rows, spec.only)) {
+    std::string line = "|", latex;
+    for (const std::string& key : group.keys) {
+      line += StrCat(" ", InMarkdown(key), " |");
+      latex += StrCat(latex.empty() ? "" : " & ", InLatex(key));
+    }
+    for (const std::string& name : spec.columns) {
+      const ResultColumn* column = FindResultColumn(name);
+      LUTRA_CHECK(column != nullptr);  // checked as the file was read
+      const std::string cell = HumanCell(*column, MedianOf(group.rows, name));
+      line += StrCat(" ", InMarkdown(cell), " |");
+      latex += StrCat(latex.empty() ? "" : " & ", InLatex(cell));
+    }
+    table.markdown += line + "\n";
+    table.latex += latex + " \\\\\n";
+  }
+  table.latex += "\\bottomrule\n\\end{tabular}\n";
+  return table;
+}
+
+Status WriteTables(const Experiment& experiment, const Results& results, const fs::path& out) {
+  const fs::path folder = out / "tables";
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (experiment.tables.empty()) return absl::OkStatus();
+  fs::create_directories(folder, error);
+  if (error) return Unavailable(folder.string(), ": ", error.message());
+  for (const TableSpec& spec : experiment.tables) {
+    const RenderedTable table = RenderTable(spec, results);
+    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".md"), table.markdown));
+    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".tex"), table.latex));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace lutra

@@ -1,0 +1,273 @@
+// The program as its users call it.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "analysis/csv.h"
+#include "core/file.h"
+#include "tests/support/child.h"
+#include "tests/support/folder.h"
+
+namespace lutra {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kMostBytes = int64_t{1} << 24;
+
+const std::string kRuns = R"(
+format = "lutra-experiment/1"
+title = "Small runs"
+model = "synthetic:hidden=16,heads=2,vocabulary=9"
+measure = "simulation"
+repetitions = 2
+seed = 3
+networks = ["lan-10g", "wan-100m"]
+breakdown = ["protocol"]
+[flags]
+threads = 1
+[[axes]]
+name = "sequence"
+values = [4, 8]
+[[tables]]
+name = "times"
+title = "Times & bytes"
+rows = ["sequence", "network"]
+columns = ["online_bytes", "online_seconds", "predicted_online_seconds", "agrees"]
+)";
+
+std::string Content(const fs::path& path) {
+  const StatusOr<std::string> text = ReadTextFile(path, kMostBytes);
+  INFO(OneLine(text.status()));
+  REQUIRE(text.ok());
+  return *text;
+}
+
+CsvTable Csv(const fs::path& path) {
+  StatusOr<CsvTable> table = ParseCsv(Content(path), path.string());
+  REQUIRE(table.ok());
+  return *std::move(table);
+}
+
+size_t Lines(const std::string& text) {
+  return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+// An experiment and where its results go.
+struct Place {
+  explicit Place(const std::string& text) { Write(text); }
+  void Write(const std::string& text) const { REQUIRE(WriteFile(file(), text).ok()); }
+  fs::path file() const { return folder / "experiment.toml"; }
+  fs::path out() const { return folder / "out"; }
+  Child::Ended Run(std::vector<std::string> more = {}) const {
+    more.insert(more.begin(), {"run", folder.path().string(), "--out", out().string()});
+    return Child("lutra-experiment", more).Wait();
+  }
+  // By name, when the files of the points were written.
+  std::map<std::string, fs::file_time_type> Points() const {
+    std::map<std::string, fs::file_time_type> points;
+    for (const fs::directory_entry& entry : fs::directory_iterator(out() / "points")) {
+      if (entry.path().extension() != ".json") continue;
+      points[entry.path().filename().string()] = entry.last_write_time();
+    }
+    return points;
+  }
+  Folder folder;
+};
+
+TEST_CASE("An experiment runs, resumes, and runs only what changed", "[lutra-experiment]") {
+  const Place place(kRuns);
+  const Child::Ended dry = place.Run({"--dry-run"});
+  CHECK(dry.status == 0);
+  CHECK(dry.out.find("2 points, 4 runs, each under 2 networks") != std::string::npos);
+  CHECK(dry.out.find("takes       about ") != std::string::npos);
+  CHECK(!fs::exists(place.out()));
+
+  const Child::Ended first = place.Run();
+  INFO(first.err);
+  REQUIRE(first.status == 0);
+  CHECK(first.err.empty());
+  CHECK(first.out.find("4 of 4 runs") != std::string::npos);
+  const auto points = place.Points();
+  CHECK(points.size() == 4);
+  CHECK(Csv(place.out() / "results.csv").rows.size() == 8);
+  CHECK(Lines(Content(place.out() / "results.jsonl")) == 8);
+  CHECK(Lines(Content(place.out() / "summary.csv")) == 5);
+  const std::string table = Content(place.out() / "tables/times.md");
+  CHECK(table.find("| 4 | lan-10g |") != std::string::npos);
+  CHECK(table.find("| yes |") != std::string::npos);
+  CHECK(Content(place.out() / "tables/times.tex").find("Times \\& bytes") != std::string::npos);
+  CHECK(Content(place.out() / "experiment.toml") == kRuns);
+  const std::string environment = Content(place.out() / "environment.json");
+  CHECK(environment.find("\"seeds\"") != std::string::npos);
+  CHECK(fs::exists(place.out() / "index.md"));
+
+  CHECK(place.Run().status == 0);
+  CHECK(place.Points() == points);  // nothing ran
+
+  // Another network, another table: nothing runs. Another value: its runs only.
+  std::string more = kRuns;
+  more.replace(more.find("[4, 8]"), 6, "[4, 5]");
+  more.replace(more.find("\"wan-100m\""), 10, "\"lan-1g\"");
+  place.Write(more);
+  CHECK(place.Run({"--quiet"}).out.empty());
+  const auto after = place.Points();
+  CHECK(after.size() == 6);
+  for (const auto& [name, time] : points) CHECK(after.at(name) == time);
+  CHECK(Csv(place.out() / "results.csv").rows.size() == 8);
+}
+
+TEST_CASE("A point's file that is not whole is told of and made again", "[lutra-experiment]") {
+  const Place place(kRuns);
+  REQUIRE(place.Run().status == 0);
+  const auto points = place.Points();
+  const auto one = points.begin()->first;
+  std::string text = Content(place.out() / "points" / one);
+  text.replace(text.find("\"online_seconds\": "), 18, "\"online_seconds\": 9");
+  REQUIRE(WriteFile(place.out() / "points" / one, text).ok());
+  const auto second = std::next(points.begin())->first;
+  REQUIRE(WriteFile(place.out() / "points" / second, "{").ok());
+  const Child::Ended again = place.Run();
+  CHECK(again.status == 0);
+  CHECK(Lines(again.err) == 2);
+  CHECK(again.err.find(one + ": checksum: expected") != std::string::npos);
+  CHECK(again.err.find(second + ": expected a JSON object") != std::string::npos);
+  CHECK(again.out.find("2 of 2 runs") != std::string::npos);
+  CHECK(place.Run().err.empty());
+}
+
+TEST_CASE("An interrupted experiment keeps what is finished", "[lutra-experiment]") {
+  std::string many = kRuns;
+  many.replace(many.find("repetitions = 2"), 15, "repetitions = 500");
+  const Place place(many);
+  Child child("lutra-experiment",
+              {"run", place.folder.path().string(), "--out", place.out().string()});
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::error_code error;
+  while (std::chrono::steady_clock::now() < until) {
+    if (fs::exists(place.out() / "points", error) && !place.Points().empty()) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  child.Signal(SIGINT);
+  const Child::Ended ended = child.Wait();
+  CHECK(ended.status == 130);
+  CHECK(ended.err.find("interrupted; what is finished is kept") != std::string::npos);
+  const auto points = place.Points();
+  CHECK(!points.empty());
+  CHECK(points.size() < 1000);
+  // The same with fewer repetitions: those that are there stay.
+  place.Write(kRuns);
+  CHECK(place.Run().status == 0);
+  const auto after = place.Points();
+  for (const auto& [name, time] : points) CHECK(after.at(name) == time);
+}
+
+TEST_CASE("Some points only", "[lutra-experiment]") {
+  const Place place(kRuns);
+  REQUIRE(place.Run({"--only", "sequence=4"}).status == 0);
+  const auto points = place.Points();
+  CHECK(points.size() == 2);
+  CHECK(Csv(place.out() / "results.csv").rows.size() == 4);
+  const Child::Ended wrong = place.Run({"--only", "sequence=5"});
+  CHECK(wrong.status == 1);
+  CHECK(wrong.err == "lutra-experiment: --only: sequence: expected one of 4, 8, found '5'\n");
+  CHECK(place.Run({"--only", "colour=5"}).err.find("expected AXIS=VALUE with an axis of") !=
+        std::string::npos);
+}
+
+TEST_CASE("Runs at a time give the same results", "[lutra-experiment]") {
+  const Place place(kRuns);
+  REQUIRE(place.Run({"--jobs", "4"}).status == 0);
+  CHECK(place.Points().size() == 4);
+  CHECK(place.Run({"--jobs", "0"}).err.find("--jobs: expected a whole number from 1 to 1024") !=
+        std::string::npos);
+}
+
+TEST_CASE("What is not an experiment's results is not touched", "[lutra-experiment]") {
+  const Place place(kRuns);
+  fs::create_directories(place.out());
+  REQUIRE(WriteFile(place.out() / "mine.txt", "x").ok());
+  const Child::Ended ended = place.Run();
+  CHECK(ended.status == 1);
+  CHECK(ended.err.find("exists and does not hold the results of an experiment") !=
+        std::string::npos);
+  CHECK(!fs::exists(place.out() / "points"));
+}
+
+TEST_CASE("check compares the closed form with what is expected", "[lutra-experiment]") {
+  const Place place(kRuns);
+  const auto check = [&](std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"check", place.folder.path().string()});
+    return Child("lutra-experiment", more).Wait();
+  };
+  const fs::path expected = place.folder / "expected.csv";
+  CHECK(check().status == 1);  // there is none
+  CHECK(check({"--write"}).status == 0);
+  const std::string right = Content(expected);
+  CHECK(Lines(right) == 3);
+  CHECK(check().out.find("2 points, 20 figures as expected") != std::string::npos);
+
+  const auto error = [&](const std::string& text) {
+    REQUIRE(WriteFile(expected, text).ok());
+    const Child::Ended ended = check();
+    CHECK(ended.status == 1);
+    CHECK(Lines(ended.err) == 1);
+    return ended.err;
+  };
+  // One figure of one row: the last of the file, its rounds.
+  std::string wrong = right;
+  wrong.insert(wrong.size() - 1, "1");
+  CHECK(error(wrong).find("expected.csv:3: sequence=8: rounds: expected ") != std::string::npos);
+  CHECK(error("sequence,rounds\n9,3\n")
+            .find(":2: expected a point of the experiment, found "
+                  "sequence=9") != std::string::npos);
+  CHECK(error("sequence,colour\n8,3\n").find(":1: expected axes and figures") != std::string::npos);
+  CHECK(error("rounds\n3\n").find(":1: expected a column for the axis 'sequence'") !=
+        std::string::npos);
+  CHECK(error("sequence,rounds\n").find("expected at least one row") != std::string::npos);
+}
+
+TEST_CASE("A point of a plan can be run by itself", "[lutra-experiment]") {
+  const Place place(kRuns);
+  REQUIRE(place.Run().status == 0);
+  const auto point = [&](const std::string& number) {
+    return Child("lutra-experiment", {"point", place.out().string(), number}).Wait();
+  };
+  CHECK(point("99").err.find("plan.json: expected a run below ") != std::string::npos);
+  CHECK(point("x").err.find("N: expected a number of a run, found 'x'") != std::string::npos);
+  // From a plan: what is gone is run again, what is there stays.
+  fs::remove_all(place.out() / "points");
+  const Child::Ended again = place.Run({"--only", "sequence=8"});
+  REQUIRE(again.status == 0);
+  const auto points = place.Points();
+  fs::remove(place.out() / "points" / points.begin()->first);
+  CHECK(point("0").status == 0);
+  CHECK(point("1").status == 0);
+  CHECK(place.Points().size() == 2);
+}
+
+TEST_CASE("Commands and their mistakes", "[lutra-experiment]") {
+  const auto call = [](std::vector<std::string> arguments) {
+    return Child("lutra-experiment", std::move(arguments)).Wait();
+  };
+  CHECK(call({"--help"}).status == 0);
+  for (const std::string& command :
+       std::vector<std::string>{"run", "check", "render", "list", "point"}) {
+    const Child::Ended help = call({command, "--help"});
+    CHECK(help.status == 0);
+    CHECK(help.out.find(StrCat("lutra-experiment ", command)) != std::string::npos);
+  }
+  CHECK(call({"rnu"}).err.find("did you mean 'run'?") != std::string::npos);
+  CHECK(call({}).status == 1);
+  CHECK(call({"run", "/nowhere"}).status == 1);
+  CHECK(call({"list", "/nowhere"}).status == 1);
+  CHECK(call({"--version"}).status == 0);
+}
+
+}  // namespace
+}  // namespace lutra
