@@ -749,8 +749,8 @@ int RunOnePoint(const Arguments& arguments) {
   if (!program.ok()) return ReportError(kProgram, program.status());
   const fs::path out = arguments.positionals()[0];
   const fs::path plan = arguments.Text("plan", (out / "plan.json").string());
-  const Status done = RunPlannedPoint(plan, out, static_cast<size_t>(std::stoul(number)),
-                                      program->parent_path());
+  const Status done =
+      RunPlannedPoint(plan, out, static_cast<size_t>(std::stoul(number)), program->parent_path());
   return done.ok() ? 0 : ReportError(kProgram, done);
 }
 
