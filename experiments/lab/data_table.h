@@ -2,14 +2,11 @@
 #ifndef LUTRA_EXPERIMENTS_LAB_DATA_TABLE_H_
 #define LUTRA_EXPERIMENTS_LAB_DATA_TABLE_H_
 
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/status.h"
 
 namespace lutra {
 
@@ -32,17 +29,6 @@ std::string CellText(const DataTable::Cell& cell);
 std::string CsvOf(const DataTable& table);
 // A JSON object a line, all columns in all of them.
 std::string JsonLinesOf(const DataTable& table);
-// Reads what CsvOf writes; every cell is text. Errors name file, line, expected and found.
-struct CsvRow {
-  int line;
-  std::vector<std::string> cells;
-};
-struct CsvFile {
-  std::vector<std::string> columns;
-  std::vector<CsvRow> rows;
-};
-StatusOr<CsvFile> ReadCsv(const std::filesystem::path& path);
-
 // The q-quantile (0 to 1) of at least one value: linear between the two nearest, as R (type 7) and
 // NumPy have it by default.
 double Quantile(std::vector<double> values, double q);

@@ -4,12 +4,16 @@
 #include <map>
 #include <vector>
 
+#include "analysis/csv.h"
+#include "core/file.h"
 #include "experiments/lab/data_table.h"
 #include "experiments/lab/result_column.h"
 #include "experiments/lab/results.h"
 
 namespace lutra {
 namespace {
+
+constexpr int64_t kMostBytes = int64_t{64} << 20;
 
 // What every point costs: its results without any run.
 StatusOr<DataTable> ClosedForms(const Experiment& experiment, const ExperimentPlan& plan) {
@@ -62,15 +66,16 @@ std::string ExpectedCsv(const Experiment& experiment, const ExperimentPlan& plan
 StatusOr<int64_t> CheckExpected(const Experiment& experiment, const ExperimentPlan& plan,
                                 const std::filesystem::path& file) {
   LUTRA_ASSIGN_OR_RETURN(const DataTable closed_forms, ClosedForms(experiment, plan));
-  LUTRA_ASSIGN_OR_RETURN(const CsvFile expected, ReadCsv(file));
+  LUTRA_ASSIGN_OR_RETURN(const std::string content, ReadTextFile(file, kMostBytes));
+  LUTRA_ASSIGN_OR_RETURN(const CsvTable expected, ParseCsv(content, file.string()));
   const std::vector<std::string>& known = closed_forms.columns;
-  for (const std::string& column : expected.columns) {
+  for (const std::string& column : expected.head) {
     if (std::find(known.begin(), known.end(), column) != known.end()) continue;
     return InvalidArgument(file.string(), ":1: expected axes and figures of the closed form (",
                            CommaSeparated(known), "), found '", column, "'");
   }
   for (const Axis& axis : experiment.axes) {
-    const auto& columns = expected.columns;
+    const auto& columns = expected.head;
     const bool there = std::find(columns.begin(), columns.end(), axis.name) != columns.end();
     if (axis.is_replay || axis.steps.size() == 1 || there) continue;
     return InvalidArgument(file.string(), ":1: expected a column for the axis '", axis.name,
@@ -83,9 +88,9 @@ StatusOr<int64_t> CheckExpected(const Experiment& experiment, const ExperimentPl
   for (const CsvRow& row : expected.rows) {
     std::map<std::string, std::string> cells;
     RowFilter filter;
-    for (size_t i = 0; i < expected.columns.size(); ++i) {
-      cells[expected.columns[i]] = row.cells[i];
-      if (IsAxis(experiment, expected.columns[i])) filter[expected.columns[i]] = {row.cells[i]};
+    for (size_t i = 0; i < expected.head.size(); ++i) {
+      cells[expected.head[i]] = row.cells[i];
+      if (IsAxis(experiment, expected.head[i])) filter[expected.head[i]] = {row.cells[i]};
     }
     const std::vector<RowGroup> found = GroupRows(closed_forms, {}, filter);
     if (found.empty()) {

@@ -230,8 +230,8 @@ class Script {
     return unit == Unit::kBytes ? "data sent" : unit == Unit::kSeconds ? "time" : "";
   }
   static std::string YTitle(const ResultColumn& column) {
-    if (column.unit == Unit::kBytes) return StrCat(column.title, ", data");
-    if (column.unit == Unit::kSeconds) return StrCat(column.title, ", time");
+    if (column.unit == Unit::kBytes) return StrCat("data: ", column.title);
+    if (column.unit == Unit::kSeconds) return StrCat("time: ", column.title);
     return std::string(column.title);
   }
 
@@ -313,6 +313,7 @@ class Script {
     const std::vector<std::string> xs = cells.Values(0);
     const bool stacked = spec_.style == Style::kStacked;
     double most = 0;
+    std::vector<std::string> shown;  // groups of a breakdown that send nothing are left out
     for (const std::string& x : xs) {
       double sum = 0;
       for (const Line& line : lines) {
@@ -321,11 +322,12 @@ class Script {
         sum = stacked ? sum + value : std::max(sum, value);
       }
       most = std::max(most, sum);
+      if (spec_.by.empty() || sum > 0) shown.push_back(x);
     }
     if (most <= 0) return false;
     const double factor = SetYAxis(most);
     data_ += "$bars << EOD\n";
-    for (const std::string& x : xs) {
+    for (const std::string& x : shown) {
       data_ += DataText(x);
       for (const Line& line : lines) {
         const std::optional<Median> median = At(cells, x, line);
@@ -339,7 +341,7 @@ class Script {
                         stacked ? "set style histogram rowstacked\nset boxwidth 0.7\n"
                                 : "set style histogram clustered gap 1\nset boxwidth 0.9\n",
                         "set style fill solid 1.0 border rgb '#ffffff'\n");
-    SetLabels(xs);
+    SetLabels(shown);
     for (size_t i = 0; i < lines.size(); ++i) {
       plot_ += StrCat(i == 0 ? "" : ", \\\n     ", i == 0 ? "$bars" : "''", " using ", i + 2,
                       i == 0 ? ":xtic(1)" : "", " lc rgb '", ColourOf(i), "' title ",
@@ -479,8 +481,8 @@ class Script {
     for (const auto& [name, colour] : {std::pair("$dark", "#111111"), {"$light", "#ffffff"}}) {
       const bool any = data_.find(StrCat(name, " << EOD\nEOD")) == data_.npos;
       if (any) {
-        plot_ += StrCat(", \\\n     ", name, " using 1:2:3 with labels center font ',12' tc rgb '",
-                        colour, "' notitle");
+        plot_ += StrCat(", \\\n     ", name, " using 1:2:3 with labels center font ',12'",
+                        winner ? " offset 0,0.45" : "", " tc rgb '", colour, "' notitle");
       }
     }
     if (!winner) settings_ += "unset key\n";
