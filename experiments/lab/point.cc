@@ -32,8 +32,8 @@ constexpr std::array<std::string_view, 7> kShapeKeys = {
     "hidden", "layers", "heads", "sequence", "vocabulary", "residual", "extra"};
 constexpr int64_t kMostFileBytes = int64_t{1} << 40;
 
-// How much longer than the least a run takes, as measured on bert-tiny, bert-base and lookups: the
-// peaks are bounds from below. With the check, the twin is walked too.
+// How much longer than the least a run takes, roughly: the peaks are bounds from below. A guess that
+// the runs correct as they finish. With the check, the twin is walked too.
 constexpr double kTimesLeast = 2.5;
 constexpr double kTimesChecked = 2.0;
 // To start a process, make a model, read its texts.
