@@ -42,7 +42,7 @@ using StreamKey = std::tuple<int32_t, Phase, int32_t, Role, Role>;
 class Writer {
  public:
   Writer(const Program& program, const Trace& trace)
-      : program_(program), trace_(trace), start_(trace.Extent().begin) {
+      : trace_(trace), start_(trace.Extent().begin) {
     for (const Node& node : program.nodes()) {
       names_.push_back(Quoted(node.spec.protocol));
       paths_.push_back(Quoted(node.spec.path));
@@ -122,7 +122,6 @@ class Writer {
     }
   }
 
-  const Program& program_;
   const Trace& trace_;
   const int64_t start_;
   std::vector<std::string> names_;  // by node, in quotes
