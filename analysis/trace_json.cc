@@ -41,8 +41,7 @@ using StreamKey = std::tuple<int32_t, Phase, int32_t, Role, Role>;
 
 class Writer {
  public:
-  Writer(const Program& program, const Trace& trace)
-      : trace_(trace), start_(trace.Extent().begin) {
+  Writer(const Program& program, const Trace& trace) : trace_(trace), start_(trace.Extent().begin) {
     for (const Node& node : program.nodes()) {
       names_.push_back(Quoted(node.spec.protocol));
       paths_.push_back(Quoted(node.spec.path));

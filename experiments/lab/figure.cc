@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <system_error>
 #include <utility>
@@ -278,7 +279,8 @@ class Script {
   }
 
   void SetNumericX(const std::vector<std::string>& xs) {
-    double low = INFINITY, high = -INFINITY;
+    double low = std::numeric_limits<double>::infinity(),
+           high = -std::numeric_limits<double>::infinity();
     for (const std::string& x : xs) {
       double value = 0;
       std::from_chars(x.data(), x.data() + x.size(), value);
@@ -379,7 +381,7 @@ class Script {
     const std::vector<std::string> xs = cells.Values(0), ys = cells.Values(1);
     const std::vector<std::string> series = winner ? cells.Values(2) : std::vector<std::string>{""};
     std::vector<std::vector<MapCell>> map(ys.size(), std::vector<MapCell>(xs.size()));
-    double least = INFINITY, most = 0;
+    double least = std::numeric_limits<double>::infinity(), most = 0;
     for (size_t y = 0; y < ys.size(); ++y) {
       for (size_t x = 0; x < xs.size(); ++x) {
         map[y][x] = BestOf(cells, xs[x], ys[y], series);

@@ -42,8 +42,8 @@ TEST_CASE("Cells as numbers", "[csv]") {
   const auto number = [&](size_t row) { return CsvNumber(table, table.rows[row], 0); };
   CHECK(integer(0).value() == 12);
   CHECK(number(2).value() == 1.5);
-  for (const size_t row : {1, 2, 3, 4, 5, 6}) CHECK(!integer(row).ok());
-  for (const size_t row : {1, 3, 4, 5}) CHECK(!number(row).ok());
+  for (const size_t row : {1U, 2U, 3U, 4U, 5U, 6U}) CHECK(!integer(row).ok());
+  for (const size_t row : {1U, 3U, 4U, 5U}) CHECK(!number(row).ok());
   CHECK(OneLine(integer(1).status()) ==
         "a.csv:3: n: expected a whole number of at least 0, found '-1'");
 }
