@@ -220,8 +220,7 @@ TEST_CASE("check compares the closed form with what is expected", "[lutra-experi
     return ended.err;
   };
   // One figure of one row: the last of the file, its rounds.
-  std::string wrong = right;
-  wrong.insert(wrong.size() - 1, "1");
+  const std::string wrong = StrCat(right.substr(0, right.size() - 1), "1\n");
   CHECK(error(wrong).find("expected.csv:3: sequence=8: rounds: expected ") != std::string::npos);
   CHECK(error("sequence,rounds\n9,3\n")
             .find(":2: expected a point of the experiment, found "
