@@ -270,6 +270,7 @@ class ReportTest(unittest.TestCase):
         self.browser.run('location.hash = arguments[0]; window.dispatchEvent(new Event("hashchange"))',
                          linked)
         self.assertTrue(self.browser.run('return document.querySelector(arguments[0]).open', linked))
+        self.browser.run('window.scrollTo(0, 0)')  # the head of a page that is scrolled lies upon it
         self.assertEqual(self.browser.run(GEOMETRY), [])
 
     def test_in_the_browser_the_geometry_is_looked_at(self):

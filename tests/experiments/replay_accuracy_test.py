@@ -27,7 +27,7 @@ class ReplayAccuracyTest(unittest.TestCase):
     def test_a_row_for_each_model_and_network(self):
         with tempfile.TemporaryDirectory() as folder:
             out = pathlib.Path(folder) / 'out'
-            ended = call('--models', 'bert-tiny:sequence=4,layers=1', '--networks', 'lan-1g',
+            ended = call('--models', 'bert-tiny:sequence=4', '--networks', 'lan-1g',
                          '--repetitions', '1', '--threads', '2', '--out', out)
             self.assertEqual(ended.returncode, 0, ended.stderr)
             self.assertEqual(ended.stdout, (out / 'table.md').read_text())

@@ -389,7 +389,8 @@ std::vector<std::string> TinyRun(const std::string& out) {
   return {kTiny, "--seed", "1", "--threads", "1", "--out", out};
 }
 
-const std::set<std::string> kRunFiles = {"ledger.csv", "levels.csv", "run.json", "work.csv"};
+const std::set<std::string> kRunFiles = {"ledger.csv", "levels.csv", "run.json", "run.program",
+                                         "run.trace",  "trace.json", "work.csv"};
 
 TEST_CASE("A run prints plain text and leaves a run directory", "[sim][program]") {
   const TemporaryFolder folder;
