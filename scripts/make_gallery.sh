@@ -5,7 +5,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-build=${1:-build}
+build=$(realpath "${1:-build}")
 out=docs/gallery
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -28,12 +28,23 @@ picture trace-layer models/pretrained/sms-spam-tiny.safetensors --path layers.0
 
 "$build/lutra-sim" synthetic:hidden=16,layers=1,heads=2,sequence=8,vocabulary=64 \
   --seed 1 --threads 1 --quiet --out "$work/run" > /dev/null
-(cd "$work" && "$OLDPWD/$build/lutra-analyze" trace run --path layers.0.attention.softmax \
+(cd "$work" && "$build/lutra-analyze" trace run --path layers.0.attention.softmax \
   --out run-trace > /dev/null)
 mv "$work"/run-trace/*.svg "$work/trace-run.svg"
 
 "$build/lutra-analyze" graph models/pretrained/sms-spam-tiny.safetensors --out "$work/graph" \
   > /dev/null
+
+"$build/lutra-analyze" report "$work/run" --out "$work/report" > /dev/null
+for figure in split rounds; do
+  mv "$work/report/figures/$figure.svg" "$work/report-$figure.svg"
+done
+
+# Of closed forms: the same figures everywhere.
+"$build/lutra-experiment" run experiments/sequence-scaling --quiet --out "$work/scaling" > /dev/null
+for figure in bert-base deal-bytes; do
+  mv "$work/scaling/figures/$figure.svg" "$work/experiment-sequence-scaling-$figure.svg"
+done
 
 mkdir -p "$out"
 rm -f "$out"/*.svg
