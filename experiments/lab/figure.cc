@@ -402,7 +402,7 @@ class Script {
     const Unit unit = Column(spec_.z).unit;
     const bool large_is_good = unit == Unit::kShare || unit == Unit::kTruth;
     MapCell best;
-    double second = NAN;
+    double second = std::numeric_limits<double>::quiet_NaN();
     for (size_t i = 0; i < series.size(); ++i) {
       std::vector<std::string> key = {x, y};
       if (spec_.style == Style::kWinner) key.push_back(series[i]);
