@@ -29,9 +29,9 @@ struct OwnerPatience {
 
   double connect = 10;  // until a server has answered the handshake
   double silence = 30;  // until a message that is due must have come
-  // An answer that needs other servers first may take this many times the silence: by then they
-  // have said themselves what they waited for.
-  double hops = 2;
+  // An answer that needs other servers first, or a tape that is being dealt, may take this many
+  // times the silence: by then the servers have said themselves what they waited for.
+  double hops = 12;
 };
 
 struct SendModelOptions {

@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kMostAnswer = int64_t{16} << 20;  // bytes of an answer between servers
 constexpr double kDealerSeconds = 1;                // for a dealer to answer the handshake
 constexpr int kWaits = 19;                          // niceness of work that is done ahead
+// So many times the silence may a session that somebody waits for take to be prepared.
+constexpr double kMostPreparing = 10;
 
 // The long-term keys that parties have with each other, and who draws them.
 struct PairKey {
@@ -754,15 +756,31 @@ void PartyService::TellP0(const Session& session) {
                        After(options_.connect_seconds));
 }
 
-StatusOr<PartyService::SessionPointer> PartyService::TakeReady(Model& model, Deadline deadline) {
+template <class Done>
+bool PartyService::WaitWhilePreparing(std::unique_lock<std::mutex>& lock, const Identifier& model,
+                                      double seconds, const Done& done) {
+  const Deadline last = After(kMostPreparing * options_.silence_seconds);
+  Deadline deadline = After(seconds);
+  while (!changed_.wait_until(lock, deadline, done)) {
+    const bool preparing = std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+      return entry.second->model->id == model && entry.second->state == Session::State::kPreparing;
+    });
+    if (!preparing || deadline >= last) return false;
+    deadline = std::min(last, After(seconds));
+  }
+  return true;
+}
+
+StatusOr<PartyService::SessionPointer> PartyService::TakeReady(Model& model) {
   std::unique_lock lock(mutex_);
   const auto first_prepared = [&] {
     return std::find_if(model.ready.begin(), model.ready.end(), [](const SessionPointer& session) {
       return session->state == Session::State::kPrepared;
     });
   };
-  const bool there = changed_.wait_until(
-      lock, deadline, [&] { return stopping_ || first_prepared() != model.ready.end(); });
+  const bool there = WaitWhilePreparing(lock, model.id, options_.silence_seconds, [&] {
+    return stopping_ || first_prepared() != model.ready.end();
+  });
   if (stopping_) return Unavailable(Name(role_), ": is stopping");
   if (!there) {
     return absl::DeadlineExceededError(
@@ -809,7 +827,7 @@ StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& joi
   }
   const auto open = [&]() -> StatusOr<SessionPointer> {
     while (true) {
-      LUTRA_ASSIGN_OR_RETURN(const SessionPointer session, TakeReady(*model, deadline));
+      LUTRA_ASSIGN_OR_RETURN(const SessionPointer session, TakeReady(*model));
       session->id = join.session;
       {
         const std::lock_guard lock(mutex_);
@@ -854,7 +872,7 @@ StatusOr<PartyService::SessionPointer> PartyService::WaitForOpened(const Join& j
   std::unique_lock lock(mutex_);
   SessionPointer opened;
   // A bit longer than P1, who can say why it did not.
-  changed_.wait_until(lock, After(1.5 * options_.silence_seconds), [&] {
+  WaitWhilePreparing(lock, join.model, 1.5 * options_.silence_seconds, [&] {
     for (const auto& [tape, session] : sessions_) {
       const bool open = session->state == Session::State::kOpened && session->id == join.session;
       if (open && !session->joined) opened = session;

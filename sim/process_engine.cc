@@ -45,10 +45,8 @@ class ProcessEngine final : public ModelEngine {
   }
 
   StatusOr<SessionResult> Run(const NamedTensors& data) override {
-    OwnerPatience patience(cluster_->cluster());
-    patience.hops = kHops;
-    StatusOr<InferResult> inferred =
-        Infer(*data_owner_, built_.program, plan_, model_, data, pool_, patience);
+    StatusOr<InferResult> inferred = Infer(*data_owner_, built_.program, plan_, model_, data, pool_,
+                                           OwnerPatience(cluster_->cluster()));
     LUTRA_RETURN_IF_ERROR(Checked(inferred.status()));
     SessionResult result;
     result.revealed = std::move(inferred->revealed);
@@ -78,9 +76,6 @@ class ProcessEngine final : public ModelEngine {
   }
 
  private:
-  // Before the first session a tape has to be dealt, written and fetched.
-  static constexpr double kHops = 10;
-
   // Where a process has ended, that is what went wrong.
   Status Checked(const Status& status) {
     if (status.ok()) return status;
