@@ -101,7 +101,6 @@ struct ReportResult {
 };
 
 struct Report {
-  std::string kind;  // "Run" or "Experiment"
   std::string title;
   std::string lead;
   std::vector<std::pair<std::string, std::string>> facts;  // name, value

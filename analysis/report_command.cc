@@ -64,9 +64,10 @@ StatusOr<Report> ReportOfRun(const fs::path& directory, std::vector<Network> net
   LUTRA_ASSIGN_OR_RETURN(const RunTables tables, ReadRunTables(directory, *files.program));
   LUTRA_ASSIGN_OR_RETURN(const std::vector<NetworkReplay> replays,
                          Replays(files.trace, std::move(networks)));
+  const ProgramCost cost(*files.program);
   LUTRA_ASSIGN_OR_RETURN(std::vector<ReportDrawing> drawings,
-                         ProgramDrawings(facts.model, ProgramCost(*files.program), files.trace));
-  return RunReport({facts, *files.program, tables, replays, std::move(drawings)});
+                         ProgramDrawings(facts.model, cost, files.trace));
+  return RunReport({facts, cost, tables, replays}, std::move(drawings));
 }
 
 // Whether a directory has nothing in it but what reports are made of.
