@@ -16,13 +16,16 @@
 namespace lutra {
 namespace {
 
-constexpr size_t kMostWaits = 8;  // of the critical path of a network and stage
+constexpr size_t kMostWaits = 4;  // of the critical path of a network and stage
+
+// Between the grounds of light and dark pages; no role has it.
+constexpr std::string_view kGrey = "#808080";
 
 std::string LinkName(Role from, Role to) { return StrCat(Name(from), " → ", Name(to)); }
 
 // What the end of a stage waited for, by whom: work of each role, then what messages take.
 constexpr size_t kTransmission = kRoles.size(), kLatency = kTransmission + 1,
-                        kOverhead = kTransmission + 2, kWaits = kTransmission + 3;
+                 kOverhead = kTransmission + 2, kWaits = kTransmission + 3;
 using Waits = std::array<double, kWaits>;
 
 Waits WaitsOf(const Replay& replay, Stage stage) {
@@ -49,16 +52,14 @@ Waits WaitsOf(const Replay& replay, Stage stage) {
 }
 
 // Series that nobody waits for say nothing.
-void DropUnused(StackedData& data, ReportTable& table) {
+void DropUnused(StackedData& data) {
   for (size_t i = data.series.size(); i-- > 0;) {
     const bool used = std::any_of(data.rows.begin(), data.rows.end(),
                                   [i](const auto& row) { return row.parts[i] > 0; });
     if (used) continue;
     const auto offset = static_cast<std::ptrdiff_t>(i);
     data.series.erase(data.series.begin() + offset);
-    table.columns.erase(table.columns.begin() + 3 + offset);
     for (auto& row : data.rows) row.parts.erase(row.parts.begin() + offset);
-    for (auto& row : table.rows) row.erase(row.begin() + 3 + offset);
   }
 }
 
@@ -115,6 +116,52 @@ ReportTable WaitTable(const RunToReport& run) {
   return table;
 }
 
+// What the end of each stage waits for, as it is drawn: work in the colour of the role that does
+// it, what messages take in grey, told apart by height.
+StackedData PathData(const RunToReport& run) {
+  StackedData data;
+  for (const Role role : kRoles) {
+    data.series.push_back({StrCat("work of ", Name(role)), std::string(Color(role))});
+  }
+  data.series.push_back({"transmission", std::string(kGrey)});
+  data.series.push_back({"latency", std::string(kGrey), 0.6});
+  data.series.push_back({"overhead", std::string(kGrey), 0.25});
+  for (const NetworkReplay& one : run.replays) {
+    for (const Stage stage : {Stage::kOffline, Stage::kOnline}) {
+      const Waits waits = WaitsOf(one.replay, stage);
+      data.rows.push_back({StrCat(one.network.name, ", ", Name(stage)),
+                           HumanSeconds(one.replay.seconds(stage)),
+                           {waits.begin(), waits.end()}});
+    }
+  }
+  DropUnused(data);
+  return data;
+}
+
+// The same in numbers, a row for each of its rows.
+ReportTable PathTable(const RunToReport& run, const StackedData& data) {
+  ReportTable table;
+  table.id = "critical-path";
+  table.title = "What the end waits for";
+  table.columns = {{"network"}, {"stage"}, {"seconds", Format::kSeconds, Source::kReplayed}};
+  for (const StackedData::Series& series : data.series) {
+    table.columns.push_back({series.name, Format::kShare, Source::kReplayed});
+  }
+  size_t index = 0;
+  for (const NetworkReplay& one : run.replays) {
+    for (const Stage stage : {Stage::kOffline, Stage::kOnline}) {
+      const double seconds = one.replay.seconds(stage);
+      ReportCells cells = {one.network.name, TextCell(Name(stage)), seconds};
+      for (const double wait : data.rows[index].parts) {
+        cells.push_back(wait > 0 ? ShareOf(wait, seconds) : ReportCell());
+      }
+      table.Add(std::move(cells));
+      ++index;
+    }
+  }
+  return table;
+}
+
 }  // namespace
 
 OptionalSection CriticalPathSection(const RunToReport& run) {
@@ -123,40 +170,12 @@ OptionalSection CriticalPathSection(const RunToReport& run) {
   section.items.emplace_back(
       "The chain of events that the end of a stage waits for, all sessions one after the other: "
       "work of a role, then a message, then work of whoever waited for it.");
-  StackedData data;
-  for (const Role role : kRoles) {
-    data.series.push_back({StrCat("work of ", Name(role)), std::string(Color(role))});
-  }
-  data.series.push_back({"transmission", "#6B6B6B"});
-  data.series.push_back({"latency", "#A8A8A8"});
-  data.series.push_back({"overhead", "#404040"});
-  ReportTable table;
-  table.id = "critical-path";
-  table.title = "What the end waits for";
-  table.columns = {{"network"}, {"stage"}, {"seconds", Format::kSeconds, Source::kReplayed}};
-  for (const StackedData::Series& series : data.series) {
-    table.columns.push_back({series.name, Format::kShare, Source::kReplayed});
-  }
-  for (const NetworkReplay& one : run.replays) {
-    for (const Stage stage : {Stage::kOffline, Stage::kOnline}) {
-      const Waits waits = WaitsOf(one.replay, stage);
-      const double seconds = one.replay.seconds(stage);
-      ReportCells cells = {one.network.name, TextCell(Name(stage)), seconds};
-      for (const double wait : waits) {
-        cells.push_back(wait > 0 ? ShareOf(wait, seconds) : ReportCell());
-      }
-      table.Add(std::move(cells));
-      data.rows.push_back({StrCat(one.network.name, ", ", Name(stage)),
-                           HumanSeconds(seconds),
-                           {waits.begin(), waits.end()}});
-    }
-  }
-  DropUnused(data, table);
+  const StackedData data = PathData(run);
   section.items.emplace_back(
-      ReportFigure{"critical", "Shares of the critical path of each network and stage.",
+      ReportFigure{"critical", "Shares of the critical path of each network and stage (replayed).",
                    StackedPicture("Critical path per network", data, kWide),
                    StackedPicture("Critical path per network", data, kNarrow)});
-  section.items.emplace_back(std::move(table));
+  section.items.emplace_back(PathTable(run, data));
   section.items.emplace_back(WaitTable(run));
   return section;
 }

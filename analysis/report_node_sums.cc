@@ -17,6 +17,12 @@ int64_t NodeGroup::all_bytes() const {
   return sum;
 }
 
+PhaseBytes CountedBytes(const RunTables& tables) {
+  PhaseBytes bytes{};
+  for (const auto& [link, traffic] : tables.traffic) bytes[At(link.phase)] += traffic.bytes;
+  return bytes;
+}
+
 NodeSums::NodeSums(const Program& program, const RunTables& tables, int64_t sessions)
     : program_(program), nodes_(program.nodes().size()) {
   for (const auto& [part, bits] : tables.bits) {
@@ -39,6 +45,14 @@ NodeSums::NodeSums(const Program& program, const RunTables& tables, int64_t sess
 int64_t NodeSums::BytesOf(Phase phase, int64_t bits, int64_t sessions) {
   const int64_t times = phase == Phase::kModel ? 1 : std::max<int64_t>(1, sessions);
   return bits % times == 0 ? BitsToBytes(bits / times) * times : BitsToBytes(bits);
+}
+
+PhaseBytes NodeSums::bytes() const {
+  PhaseBytes sum{};
+  for (const NodeGroup& node : nodes_) {
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += node.bytes[i];
+  }
+  return sum;
 }
 
 void NodeSums::Add(const NodeGroup& node, NodeGroup& group) {

@@ -19,13 +19,16 @@ namespace lutra {
 struct NodeGroup {
   std::string name;
   int64_t nodes = 0;
-  int64_t lookups = 0;     // of one session
+  int64_t lookups = 0;  // of one session
   PhaseBytes bytes{};
   PhaseSeconds seconds{};  // work of all roles
   std::set<int> levels;    // online, in which they send
 
   int64_t all_bytes() const;
 };
+
+// Payload of each phase, as levels.csv counts it.
+PhaseBytes CountedBytes(const RunTables& tables);
 
 class NodeSums {
  public:
@@ -36,6 +39,8 @@ class NodeSums {
   // every session. The model is shared once.
   static int64_t BytesOf(Phase phase, int64_t bits, int64_t sessions);
 
+  // Of all nodes, by phase, as ledger.csv counts them.
+  PhaseBytes bytes() const;
   // In the order of their first nodes.
   template <class NameOfNode>
   std::vector<NodeGroup> By(const NameOfNode& name_of_node) const {

@@ -20,8 +20,7 @@ ReportTable ConfusionTable(const RunFacts& facts) {
   ReportTable table;
   table.id = "confusion";
   table.title = "Predictions by label";
-  table.columns = {
-      {"label"}, {"predicted"}, {"examples", Format::kCount, Source::kRecorded, true}};
+  table.columns = {{"label"}, {"predicted"}, {"examples", Format::kCount, Source::kRecorded, true}};
   for (const auto& [pair, count] : counts) {
     table.Add({ClassName(facts, pair.first), ClassName(facts, pair.second), count});
   }
@@ -40,7 +39,8 @@ ReportTable ExampleTable(const RunFacts& facts, bool labelled) {
   ReportTable table;
   table.id = "predictions";
   table.title = "Example by example";
-  table.columns = {{"example", Format::kCount}, {"prediction", Format::kText, Source::kRecorded}};
+  table.columns = {{"example", Format::kCount, Source::kRecorded},
+                   {"prediction", Format::kText, Source::kRecorded}};
   if (labelled) {
     table.columns.push_back({"label", Format::kText, Source::kRecorded});
     table.columns.push_back({"right", Format::kText, Source::kRecorded});

@@ -7,27 +7,26 @@
 #include "core/text.h"
 
 namespace lutra {
+namespace {
 
-OptionalSection ProfileSection(const RunToReport& run) {
-  if (run.tables.profile.empty()) return std::nullopt;
-  ReportSection section{"profile", "Profile", "Profile", {}};
-  if (run.facts.peaks.has_value()) {
-    const auto billions = [](double value) { return Fixed(value / 1e9, 1); };
-    const auto& products = run.facts.peaks->products;
-    section.items.emplace_back(
-        StrCat("Peaks of the machine, measured in the same run with ", run.facts.threads,
-               run.facts.threads == 1 ? " thread: " : " threads: ", billions(products[0]), ", ",
-               billions(products[1]), " and ", billions(products[2]),
-               " billion products a second in lanes of 16, 32 and 64 bits; ",
-               billions(run.facts.peaks->cipher), " GB/s of AES; ",
-               billions(run.facts.peaks->memory), " GB/s of memory."));
-  }
+std::string PeaksNote(const Peaks& peaks, int64_t threads) {
+  const auto billions = [](double value) { return Fixed(value / 1e9, 1); };
+  return StrCat(
+      "Peaks of the machine, measured in the same run on one thread",
+      threads == 1 ? "" : StrCat(" and multiplied by its ", threads, " threads"), ": ",
+      billions(peaks.products[0]), ", ", billions(peaks.products[1]), " and ",
+      billions(peaks.products[2]), " billion products a second in lanes of 16, 32 and 64 bits; ",
+      billions(peaks.cipher), " GB/s of AES; ", billions(peaks.memory), " GB/s of memory.");
+}
+
+ReportTable PeakTable(std::vector<ProfileRow> rows) {
   ReportTable table;
   table.id = "profile-rows";
   table.title = "Operations beside the machine's peak";
   table.note =
-      "The least is what the work takes at the peak that bounds it; the share is least "
-      "over measured, above 100 % where a peak was measured too low.";
+      "The least is what the work takes at the peak that bounds it; the share of peak is least "
+      "over measured, above 100 % where a peak was measured too low. Where it is missing, nothing "
+      "is known that the work must take.";
   table.columns = {{"phase"},
                    {"operation"},
                    {"role"},
@@ -35,15 +34,32 @@ OptionalSection ProfileSection(const RunToReport& run) {
                    {"least", Format::kSeconds, Source::kMeasured},
                    {"share of peak", Format::kShare, Source::kMeasured, true},
                    {"bound by"}};
-  std::vector<ProfileRow> rows = run.tables.profile;
   table.left_out =
       KeepLargest(rows, kMostTableRows, [](const ProfileRow& row) { return row.seconds; });
   for (const ProfileRow& row : rows) {
+    const bool known = row.least_seconds > 0;
     table.Add({TextCell(Name(row.phase)), row.operation, TextCell(Name(row.role)), row.seconds,
-               row.least_seconds, row.seconds > 0 ? ReportCell(row.share()) : ReportCell(),
-               TextCell(Name(row.bound))});
+               NonZero(row.least_seconds),
+               known && row.seconds > 0 ? ReportCell(row.share()) : ReportCell(),
+               known ? TextCell(Name(row.bound)) : ReportCell()});
   }
-  section.items.emplace_back(std::move(table));
+  return table;
+}
+
+}  // namespace
+
+ReportSection ProfileSection(const RunToReport& run) {
+  ReportSection section{"profile", "Profile", "Profile", {}};
+  if (run.tables.profile.empty()) {
+    section.items.emplace_back(
+        "This run was not profiled. A run of lutra-sim with --profile puts what each operation "
+        "took beside the least that its work takes at the machine's peaks.");
+    return section;
+  }
+  if (run.facts.peaks.has_value()) {
+    section.items.emplace_back(PeaksNote(*run.facts.peaks, run.facts.threads));
+  }
+  section.items.emplace_back(PeakTable(run.tables.profile));
   return section;
 }
 

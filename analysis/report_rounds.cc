@@ -11,9 +11,32 @@
 namespace lutra {
 namespace {
 
-RoundsData Rounds(const RunToReport& run) {
-  std::map<std::string, int64_t> protocols;
-  std::map<int, std::map<std::string, int64_t>> bytes, layers, steps;
+using Amounts = std::map<std::string, int64_t>;
+
+constexpr size_t kMostSeries = 6;  // protocols by name, or five of them and all others
+constexpr std::string_view kOthers = "all others";
+
+// The largest ones by falling amount; where there are too many, all others together at the end.
+std::vector<std::string> SeriesOf(const Amounts& protocols) {
+  std::vector<std::string> series;
+  for (const auto& [name, bytes] : protocols) series.push_back(name);
+  std::stable_sort(series.begin(), series.end(),
+                   [&](const auto& a, const auto& b) { return protocols.at(a) > protocols.at(b); });
+  if (series.size() <= kMostSeries) return series;
+  series.resize(kMostSeries - 1);
+  series.emplace_back(kOthers);
+  return series;
+}
+
+std::string LargestOf(const Amounts& amounts) {
+  return std::max_element(amounts.begin(), amounts.end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
+RoundsData DataOf(const RunToReport& run) {
+  Amounts protocols;
+  std::map<int, Amounts> bytes, layers, steps;
   for (const auto& [part, bits] : run.tables.bits) {
     if (part.phase != Phase::kOnline) continue;
     const NodeSpec& spec = run.program().nodes()[part.node].spec;
@@ -24,18 +47,17 @@ RoundsData Rounds(const RunToReport& run) {
     layers[part.level][OrNoPath(LayerOfPath(spec.path))] += sent;
     steps[part.level][OrNoPath(StepOfPath(spec.path))] += sent;
   }
-  const auto largest = [](const std::map<std::string, int64_t>& amounts) {
-    return std::max_element(amounts.begin(), amounts.end(),
-                            [](const auto& a, const auto& b) { return a.second < b.second; })
-        ->first;
-  };
   RoundsData data;
-  for (const auto& [name, sum] : protocols) data.series.push_back(name);
-  std::stable_sort(data.series.begin(), data.series.end(),
-                   [&](const auto& a, const auto& b) { return protocols[a] > protocols[b]; });
-  for (auto& [level, sent] : bytes) {
-    RoundsData::Round round{level, largest(layers[level]), largest(steps[level]), {}};
-    for (const std::string& series : data.series) round.bytes.push_back(sent[series]);
+  data.series = SeriesOf(protocols);
+  for (const auto& [level, sent] : bytes) {
+    RoundsData::Round round{level, LargestOf(layers[level]), LargestOf(steps[level]), {}};
+    round.bytes.assign(data.series.size(), 0);
+    for (const auto& [protocol, amount] : sent) {
+      const auto found = std::find(data.series.begin(), data.series.end(), protocol);
+      const bool named = found != data.series.end();
+      round.bytes[named ? static_cast<size_t>(found - data.series.begin()) : kMostSeries - 1] +=
+          amount;
+    }
     data.rounds.push_back(std::move(round));
   }
   return data;
@@ -45,12 +67,11 @@ ReportTable RoundTable(RoundsData data) {
   ReportTable table;
   table.id = "rounds-table";
   table.title = "Round by round";
-  table.columns = {{"round", Format::kCount},
+  table.columns = {{"round", Format::kCount, Source::kCounted},
                    {"layer"},
                    {"operation"},
                    {"bytes a session", Format::kBytes, Source::kCounted, true}};
   for (const std::string& series : data.series) {
-    if (table.columns.size() == 9) break;
     table.columns.push_back({series, Format::kBytes, Source::kCounted});
   }
   const auto sum = [](const RoundsData::Round& round) {
@@ -61,9 +82,7 @@ ReportTable RoundTable(RoundsData data) {
   table.left_out = KeepLargest(data.rounds, kMostTableRows, sum);
   for (const RoundsData::Round& round : data.rounds) {
     ReportCells cells = {int64_t{round.level} + 1, round.layer, round.what, sum(round)};
-    for (size_t i = 0; cells.size() < table.columns.size(); ++i) {
-      cells.push_back(NonZero(round.bytes[i]));
-    }
+    for (const int64_t bytes : round.bytes) cells.push_back(NonZero(bytes));
     table.Add(std::move(cells));
   }
   return table;
@@ -72,13 +91,13 @@ ReportTable RoundTable(RoundsData data) {
 }  // namespace
 
 OptionalSection RoundsSection(const RunToReport& run) {
-  RoundsData data = Rounds(run);
+  RoundsData data = DataOf(run);
   if (data.rounds.empty()) return std::nullopt;
   ReportSection section{"rounds", "Rounds along the program", "Rounds", {}};
   section.items.emplace_back(ReportFigure{
       "rounds",
-      "Bytes of one session in each round of the online phase, all links together, by protocol; "
-      "below, the layer that sends most of them.",
+      "Bytes of one session in each round of the online phase (counted), all links together, by "
+      "protocol; below, the layer that sends most of them.",
       RoundsPicture(data, kWide), RoundsPicture(data, kNarrow)});
   section.items.emplace_back(RoundTable(std::move(data)));
   return section;

@@ -1,7 +1,6 @@
 #include "analysis/report_run.h"
 
-#include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <map>
 #include <utility>
 
@@ -19,13 +18,11 @@ std::string_view FileName(std::string_view path) { return path.substr(path.rfind
 
 std::string LeadOf(const RunToReport& run) {
   const RunFacts& facts = run.facts;
-  const bool processes = run.runner().find("launch") != std::string_view::npos;
   return StrCat("Secure inference of ", Grouped(facts.examples()),
                 facts.examples() == 1 ? " example in " : " examples in ", Grouped(run.sessions()),
                 run.sessions() == 1 ? " session" : " sessions", " of at most ",
-                Grouped(facts.batch), ", by ",
-                run.runner().empty() ? "an unnamed program" : run.runner(),
-                processes ? ": every role a process." : ".");
+                Grouped(facts.batch), run.runner().empty() ? "" : StrCat(", by ", run.runner()),
+                run.in_processes() ? ": every role a process." : ": all roles in one process.");
 }
 
 std::vector<std::pair<std::string, std::string>> FactsOf(const RunToReport& run) {
@@ -53,6 +50,7 @@ std::vector<std::pair<std::string, std::string>> FactsOf(const RunToReport& run)
   }
   list.emplace_back("command", command);
   list.emplace_back("version", StrCat("Lutra ", facts.version));
+  list.emplace_back("source", "run.json, and run.program for its nodes and rounds");
   return list;
 }
 
@@ -87,25 +85,26 @@ ReportResult PredictionsResult(const RunFacts& facts) {
       text += StrCat(", … ", counts.size(), " classes");
       break;
     }
-    text += StrCat(text.empty() ? "" : ", ", ClassName(facts, number), " ", Grouped(count));
+    text += StrCat(text.empty() ? "" : ", ", ClassName(facts, number), ": ", Grouped(count));
   }
   return {"Predictions", std::move(text), "of the secure inference, by class", Source::kRecorded};
 }
 
-template <class Phases>
-ReportResult SplitResult(std::string_view label, const RunFacts& facts, const Phases& phases,
-                         std::string_view what) {
+ReportResult SplitResult(std::string_view label, const RunToReport& run,
+                         std::initializer_list<Phase> phases, std::string_view what) {
+  const PhaseBytes counted = CountedBytes(run.tables);
   int64_t bytes = 0;
   double seconds = 0;
   for (const Phase phase : phases) {
-    bytes += facts.bytes(phase);
-    seconds += facts.seconds(phase);
+    bytes += counted[static_cast<size_t>(phase)];
+    seconds += run.facts.seconds(phase);
   }
-  std::string detail = StrCat(HumanSeconds(seconds), "; ", what);
-  if (facts.examples() > 0) {
-    detail += StrCat("; ", HumanBytes(bytes / facts.examples()), " an example");
+  std::string detail = StrCat("measured: ", HumanSeconds(seconds), "; ", what);
+  if (run.facts.examples() > 0) {
+    detail += StrCat("; ", HumanBytes(bytes / run.facts.examples()), " an example");
   }
-  return {std::string(label), HumanBytes(bytes), std::move(detail), Source::kCounted};
+  const std::string_view all = run.sessions() > 1 ? ", all sessions" : "";
+  return {StrCat(label, all), HumanBytes(bytes), std::move(detail), Source::kCounted};
 }
 
 std::vector<ReportResult> ResultsOf(const RunToReport& run) {
@@ -114,11 +113,10 @@ std::vector<ReportResult> ResultsOf(const RunToReport& run) {
   if (facts.accuracy.has_value()) results.push_back(AccuracyResult(facts));
   results.push_back(AgreementResult(facts));
   if (!facts.outputs.empty()) results.push_back(PredictionsResult(facts));
-  results.push_back(SplitResult("Offline", facts, std::array{Phase::kDeal, Phase::kPrepare},
+  results.push_back(SplitResult("Offline", run, {Phase::kDeal, Phase::kPrepare},
                                 "dealt and prepared before the data is there"));
-  results.push_back(
-      SplitResult("Online", facts, std::array{Phase::kOnline},
-                  StrCat(run.program().rounds(Phase::kOnline), " rounds a session")));
+  results.push_back(SplitResult("Online", run, {Phase::kOnline},
+                                StrCat(run.program().rounds(Phase::kOnline), " rounds a session")));
   return results;
 }
 
@@ -135,6 +133,8 @@ OptionalSection PicturesSection(std::vector<ReportDrawing> drawings) {
 std::string_view RunToReport::runner() const {
   return facts.command.empty() ? std::string_view() : FileName(facts.command[0]);
 }
+
+bool RunToReport::in_processes() const { return runner().find("launch") != runner().npos; }
 
 Report RunReport(const RunToReport& run, std::vector<ReportDrawing> drawings) {
   const NodeSums sums(run.program(), run.tables, run.sessions());

@@ -31,6 +31,8 @@ struct RunToReport {
   int64_t sessions() const { return static_cast<int64_t>(facts.sessions.size()); }
   // The program that ran it, "lutra-sim"; empty where run.json names none.
   std::string_view runner() const;
+  // Every role a process of its own, by lutra-launch; else a simulation in one.
+  bool in_processes() const;
 };
 
 // The first section is the first screen's. Long programs are added up: what is drawn and listed

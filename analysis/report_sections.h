@@ -27,8 +27,8 @@ OptionalSection RoundsSection(const RunToReport& run);
 OptionalSection CriticalPathSection(const RunToReport& run);
 // What the dealer sends, by table.
 OptionalSection TapeSection(const RunToReport& run);
-// Seconds beside the machine's peak.
-OptionalSection ProfileSection(const RunToReport& run);
+// Seconds beside the machine's peak, or how to get them.
+ReportSection ProfileSection(const RunToReport& run);
 // Which role saw what, and why that tells it nothing.
 ReportSection SecuritySection(const RunToReport& run);
 // What came out, example by example.

@@ -16,28 +16,50 @@ namespace {
 
 constexpr size_t At(Phase phase) { return static_cast<size_t>(phase); }
 
-// Whether what was counted is what the protocols say.
-std::string Consistency(const RunToReport& run) {
+// Whether all that tells of the bytes of a phase tells the same.
+std::string ConsistencyNote(const RunToReport& run, const NodeSums& sums) {
+  const PhaseBytes counted = CountedBytes(run.tables), of_nodes = sums.bytes();
+  const auto closed_forms = run.cost.phases();
   std::string differing;
   for (const Phase phase : kPhases) {
+    const int64_t recorded = run.facts.bytes(phase);
+    const int64_t messages = counted[At(phase)], nodes = of_nodes[At(phase)];
+    const int64_t expected = closed_forms[At(phase)].bytes;
     const int64_t times = phase == Phase::kModel ? 1 : run.sessions();
-    const int64_t expected = run.cost.phases()[At(phase)].bytes;
-    int64_t counted = 0;
-    for (const auto& [link, traffic] : run.tables.traffic) {
-      if (link.phase == phase) counted += traffic.bytes;
-    }
     // Divided, so that nothing overflows.
-    const bool equal =
-        times == 0 ? counted == 0 : counted % times == 0 && counted / times == expected;
-    if (equal) continue;
-    differing += StrCat(differing.empty() ? "" : "; ", Name(phase), ": counted ",
-                        Grouped(counted), " bytes, in closed form ", Grouped(expected),
+    const bool as_expected =
+        times == 0 ? messages == 0 : messages % times == 0 && messages / times == expected;
+    if (as_expected && recorded == messages && nodes == messages) continue;
+    differing += StrCat(differing.empty() ? "" : "; ", Name(phase), ": run.json ",
+                        Grouped(recorded), " bytes, levels.csv ", Grouped(messages),
+                        ", ledger.csv ", Grouped(nodes), ", in closed form ", Grouped(expected),
                         " in each of ", times, times == 1 ? " session" : " sessions");
   }
   if (!differing.empty()) {
-    return StrCat("What was counted is not what the closed forms say: ", differing, ".");
+    return StrCat("What was counted and what the closed forms say is not the same: ", differing,
+                  ".");
   }
-  return "In every phase, the bytes that were counted are those of the closed forms, exactly.";
+  return "In every phase, the bytes of run.json, of levels.csv, of ledger.csv and of the closed "
+         "forms are all the same, exactly.";
+}
+
+// What stands below the table of phases: how to read it, and what is not in it.
+std::string PhaseNote(const RunToReport& run) {
+  std::string note =
+      "A tape counts as one message to each party, a round as one message per link. Sharing the "
+      "model, dealing and preparing have no rounds.";
+  if (run.in_processes()) {
+    note +=
+        " The dealer's seconds are its work on nodes added up: while it streams, it waits for the "
+        "parties.";
+  }
+  int64_t framing = 0;
+  for (const SessionSummary& session : run.facts.sessions) framing += session.framing_bytes;
+  if (framing > 0) {
+    note += StrCat(" Beside the payload, the online phase sent ", Grouped(framing),
+                   " bytes of framing: headers, encryption, control (recorded).");
+  }
+  return note;
 }
 
 ReportTable PhaseTable(const RunToReport& run) {
@@ -54,35 +76,39 @@ ReportTable PhaseTable(const RunToReport& run) {
                    {"seconds", Format::kSeconds, Source::kMeasured},
                    {"share of seconds", Format::kShare, Source::kMeasured, true},
                    {"seconds an example", Format::kSeconds, Source::kMeasured}};
+  table.note = PhaseNote(run);
   const auto counted = PhaseCosts(run.tables.traffic);
   int64_t all_bytes = 0;
   double all_seconds = 0;
-  for (const PhaseCost& phase : counted) all_bytes += phase.bytes;
-  for (const Phase phase : kPhases) all_seconds += run.facts.seconds(phase);
+  for (const PhaseCost& phase : counted) {
+    all_bytes += phase.bytes;
+    all_seconds += run.facts.seconds(phase.phase);
+  }
   const int64_t examples = run.facts.examples();
   for (const PhaseCost& phase : counted) {
-    const bool once = phase.phase == Phase::kModel;
+    const bool has_rounds = phase.phase == Phase::kOnline;
+    const bool by_example = phase.phase != Phase::kModel && examples > 0;
     const double seconds = run.facts.seconds(phase.phase);
     table.Add({TextCell(Name(phase.phase)), phase.bytes, phase.bytes,
                ShareOf(phase.bytes, all_bytes),
-               once || examples == 0 ? ReportCell() : ReportCell(phase.bytes / examples),
-               phase.messages, int64_t{phase.rounds}, seconds, ShareOf(seconds, all_seconds),
-               once || examples == 0 ? ReportCell()
-                                     : ReportCell(seconds / static_cast<double>(examples))});
+               by_example ? ReportCell(phase.bytes / examples) : ReportCell(), phase.messages,
+               has_rounds ? ReportCell(int64_t{phase.rounds}) : ReportCell(), seconds,
+               ShareOf(seconds, all_seconds),
+               by_example ? ReportCell(seconds / static_cast<double>(examples)) : ReportCell()});
   }
-  table.note = "A tape counts as one message to each party, a round as one message per link.";
   return table;
 }
 
 ReportTable SessionTable(const RunToReport& run) {
   ReportTable table;
   table.id = "sessions";
-  table.title = "Seconds of a session";
+  table.title = "A session";
   table.columns = {{"phase"},
-                   {"least", Format::kSeconds, Source::kMeasured},
-                   {"median", Format::kSeconds, Source::kMeasured},
-                   {"most", Format::kSeconds, Source::kMeasured},
+                   {"least seconds", Format::kSeconds, Source::kMeasured},
+                   {"median seconds", Format::kSeconds, Source::kMeasured},
+                   {"most seconds", Format::kSeconds, Source::kMeasured},
                    {"bytes a session", Format::kBytes, Source::kCounted}};
+  const PhaseBytes bytes = CountedBytes(run.tables);
   for (const Phase phase : {Phase::kDeal, Phase::kPrepare, Phase::kOnline}) {
     std::vector<double> seconds;
     for (const SessionSummary& session : run.facts.sessions) {
@@ -94,7 +120,7 @@ ReportTable SessionTable(const RunToReport& run) {
     const double median =
         seconds.size() % 2 == 1 ? seconds[half] : (seconds[half - 1] + seconds[half]) / 2;
     table.Add({TextCell(Name(phase)), seconds.front(), median, seconds.back(),
-               run.facts.bytes(phase) / run.sessions()});
+               bytes[At(phase)] / run.sessions()});
   }
   return table;
 }
@@ -162,8 +188,7 @@ ReportTable LinkTable(const RunToReport& run) {
   return table;
 }
 
-ReportTable GroupTable(std::string_view id, std::string_view title,
-                       std::vector<NodeGroup> groups) {
+ReportTable GroupTable(std::string_view id, std::string_view title, std::vector<NodeGroup> groups) {
   ReportTable table;
   table.id = StrCat("by-", id);
   table.title = title;
@@ -175,21 +200,20 @@ ReportTable GroupTable(std::string_view id, std::string_view title,
                    {"prepare", Format::kBytes, Source::kCounted, true},
                    {"online", Format::kBytes, Source::kCounted, true},
                    {"rounds", Format::kCount, Source::kCounted},
+                   {"model, seconds", Format::kSeconds, Source::kMeasured},
                    {"deal, seconds", Format::kSeconds, Source::kMeasured},
                    {"prepare, seconds", Format::kSeconds, Source::kMeasured},
                    {"online, seconds", Format::kSeconds, Source::kMeasured, true}};
   table.note =
-      "Lookups of one session. Rounds in which something is sent; others may share them. Seconds "
-      "are the work of all roles added up.";
+      "Lookups of one session. Rounds of the online phase in which something is sent; others may "
+      "share them. Seconds are the work of all roles added up.";
   table.left_out =
       KeepLargest(groups, kMostTableRows, [](const NodeGroup& group) { return group.all_bytes(); });
   for (const NodeGroup& group : groups) {
     ReportCells cells = {group.name, group.nodes, NonZero(group.lookups)};
     for (const int64_t bytes : group.bytes) cells.push_back(NonZero(bytes));
     cells.push_back(NonZero(static_cast<int64_t>(group.levels.size())));
-    for (const Phase phase : {Phase::kDeal, Phase::kPrepare, Phase::kOnline}) {
-      cells.push_back(NonZero(group.seconds[At(phase)]));
-    }
+    for (const double seconds : group.seconds) cells.push_back(NonZero(seconds));
     table.Add(std::move(cells));
   }
   return table;
@@ -199,7 +223,7 @@ ReportTable GroupTable(std::string_view id, std::string_view title,
 
 ReportSection SplitsSection(const RunToReport& run, const NodeSums& sums) {
   ReportSection section{"splits", "Where bytes and seconds go", "Splits", {}};
-  section.items.emplace_back(Consistency(run));
+  section.items.emplace_back(ConsistencyNote(run, sums));
   section.items.emplace_back(PhaseTable(run));
   section.items.emplace_back(SessionTable(run));
   section.items.emplace_back(RoleTable(run));

@@ -73,7 +73,7 @@ ReportFigure TapeFigure(const std::vector<TapePart>& parts, int64_t all, int64_t
   const std::string title = "The largest parts of a tape";
   return {"tape",
           StrCat("The largest parts of the tape of one session, ", HumanBytes(tape_bytes),
-                 " in all."),
+                 " in all (closed form)."),
           BarsPicture(title, rows, Color(Phase::kDeal), kWide),
           BarsPicture(title, rows, Color(Phase::kDeal), kNarrow)};
 }
@@ -89,7 +89,7 @@ ReportTable TapeTable(std::vector<TapePart> parts, int64_t all) {
                    {"field"},
                    {"rows"},
                    {"elements", Format::kCount, Source::kClosedForm},
-                   {"bits", Format::kBits, Source::kClosedForm},
+                   {"bits", Format::kCount, Source::kClosedForm},
                    {"bytes", Format::kBytes, Source::kClosedForm},
                    {"share", Format::kShare, Source::kClosedForm, true}};
   table.left_out =

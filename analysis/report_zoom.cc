@@ -46,7 +46,8 @@ ReportSection ZoomSection(const RunToReport& run, const NodeSums& sums, Json& da
   ReportSection section{"zoom", "From the whole to a node", "Zoom", {}};
   section.items.emplace_back(
       "Layers, in them operations, in them nodes, as wide as their share. Choose a block to go "
-      "into it, the path above to go back.");
+      "into it, the path above to go back. Bytes are counted, of all sessions; seconds are "
+      "measured: the work of all roles added up, which is not the wall time of a phase.");
   section.items.emplace_back(ReportIcicle{});
   const bool every_node = run.program().nodes().size() <= kMostNodesDrawn;
   std::vector<NodeGroup> groups = sums.By([&](const Node& node) {
