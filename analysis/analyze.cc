@@ -88,11 +88,10 @@ std::string ReportJson(const std::vector<NamedProgram>& models, const BertProgra
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-StatusOr<std::string> RunCost(std::span<const std::string> arguments) {
+StatusOr<std::string> RunCost(const Registry& registry, std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, CostCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   LUTRA_ASSIGN_OR_RETURN(const BertProgramOptions options, ProgramOptions(parsed, 1));
-  const Registry registry = Registry::WithBuiltins();
   std::vector<NamedProgram> models;
   for (const std::string& list : parsed.positionals()) {
     for (const std::string& name : SplitModels(list)) {
@@ -107,7 +106,7 @@ StatusOr<std::string> RunCost(std::span<const std::string> arguments) {
 
 struct Command {
   std::string_view name;
-  StatusOr<std::string> (*run)(std::span<const std::string> arguments);
+  StatusOr<std::string> (*run)(const Registry& registry, std::span<const std::string> arguments);
 };
 constexpr Command kCommands[] = {
     {"cost", RunCost},       {"graph", RunGraph},          {"trace", RunTrace},
@@ -134,7 +133,7 @@ std::vector<std::string> SplitModels(std::string_view text) {
   }
 }
 
-StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
+StatusOr<std::string> Analyze(const Registry& registry, std::span<const std::string> arguments) {
   if (arguments.empty() || (arguments[0].starts_with('-') && arguments[0] != "-")) {
     LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, Overview().Parse(arguments));
     if (!parsed.information().empty()) return parsed.information();
@@ -143,11 +142,15 @@ StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
   const std::string& name = arguments[0];
   std::vector<std::string_view> names;
   for (const Command& command : kCommands) {
-    if (command.name == name) return command.run(arguments.subspan(1));
+    if (command.name == name) return command.run(registry, arguments.subspan(1));
     names.push_back(command.name);
   }
   return InvalidArgument("expected one of the commands ", CommaSeparated(names), ", found '",
                          name.substr(0, 60), "'", DidYouMean(name, names));
+}
+
+StatusOr<std::string> Analyze(std::span<const std::string> arguments) {
+  return Analyze(Registry::WithBuiltins(), arguments);
 }
 
 }  // namespace lutra

@@ -19,10 +19,9 @@ CommandLine CompareCommandLine() {
 
 }  // namespace
 
-StatusOr<std::string> RunCompare(std::span<const std::string> arguments) {
+StatusOr<std::string> RunCompare(const Registry& registry, std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, CompareCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
-  const Registry registry = Registry::WithBuiltins();
   LUTRA_ASSIGN_OR_RETURN(const RunComparison comparison,
                          CompareRuns(registry, parsed.positionals()));
   if (!parsed.Has("json")) return ComparisonText(comparison);

@@ -47,11 +47,10 @@ StatusOr<DirectoryFiles> GraphsOf(const Arguments& arguments, const NamedProgram
 
 }  // namespace
 
-StatusOr<std::string> RunGraph(std::span<const std::string> arguments) {
+StatusOr<std::string> RunGraph(const Registry& registry, std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, GraphCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   LUTRA_ASSIGN_OR_RETURN(const BertProgramOptions options, ProgramOptions(parsed, 1));
-  const Registry registry = Registry::WithBuiltins();
   LUTRA_ASSIGN_OR_RETURN(const NamedProgram model,
                          ProgramOfModel(registry, parsed.positionals()[0], options));
   LUTRA_ASSIGN_OR_RETURN(const DirectoryFiles graphs, GraphsOf(parsed, model));

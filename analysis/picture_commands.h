@@ -7,17 +7,18 @@
 #include <string>
 
 #include "core/status.h"
+#include "mpc/protocol.h"
 
 namespace lutra {
 
 // graph: the program of a model, collapsed and layer by layer.
-StatusOr<std::string> RunGraph(std::span<const std::string> arguments);
+StatusOr<std::string> RunGraph(const Registry& registry, std::span<const std::string> arguments);
 
 // trace: the figure of a protocol, or of a part of a model.
-StatusOr<std::string> RunTrace(std::span<const std::string> arguments);
+StatusOr<std::string> RunTrace(const Registry& registry, std::span<const std::string> arguments);
 
 // compare: run directories side by side.
-StatusOr<std::string> RunCompare(std::span<const std::string> arguments);
+StatusOr<std::string> RunCompare(const Registry& registry, std::span<const std::string> arguments);
 
 }  // namespace lutra
 

@@ -36,7 +36,8 @@ CommandLine ReplayCommandLine() {
 
 }  // namespace
 
-StatusOr<std::string> RunReplayCommand(std::span<const std::string> arguments) {
+StatusOr<std::string> RunReplayCommand(const Registry& registry,
+                                       std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, ReplayCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   LUTRA_ASSIGN_OR_RETURN(const int64_t rows,
@@ -45,7 +46,6 @@ StatusOr<std::string> RunReplayCommand(std::span<const std::string> arguments) {
   if (parsed.Has("network")) {
     LUTRA_ASSIGN_OR_RETURN(networks, NamedNetworks(parsed.Text("network", "")));
   }
-  const Registry registry = Registry::WithBuiltins();
   const std::string& path = parsed.positionals()[0];
   LUTRA_ASSIGN_OR_RETURN(const RunFiles run, ReadRunDirectory(registry, path));
   std::vector<ReplayUnder> replays;

@@ -6,11 +6,13 @@
 #include <string>
 
 #include "core/status.h"
+#include "mpc/protocol.h"
 
 namespace lutra {
 
 // What the command prints to stdout; `arguments` are those after its name.
-StatusOr<std::string> RunReplayCommand(std::span<const std::string> arguments);
+StatusOr<std::string> RunReplayCommand(const Registry& registry,
+                                       std::span<const std::string> arguments);
 
 }  // namespace lutra
 

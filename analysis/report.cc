@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -13,13 +14,21 @@ namespace {
 
 constexpr std::string_view kNothing = "–";
 
+// Three digits after the point; of less than a tenth, the three first that are not 0.
+std::string ShownPlain(double value) {
+  const double size = std::abs(value);
+  if (value == 0 || size >= 0.1) return Fixed(value, 3);
+  if (size < 1e-9) return FullNumber(value);
+  return Fixed(value, 2 - static_cast<int>(std::floor(std::log10(size))));
+}
+
 std::string ShownNumber(double value, Format format) {
   if (format == Format::kSeconds) return HumanSeconds(value);
   if (format == Format::kShare) {
     const bool tiny = value > 0 && value < 0.0005;
     return tiny ? "< 0.1 %" : StrCat(Fixed(100 * value, 1), " %");
   }
-  return Fixed(value, 3);
+  return ShownPlain(value);
 }
 
 std::string ShownInteger(int64_t value, Format format) {
@@ -42,8 +51,9 @@ std::string_view Explanation(Source source) {
       "Payload that was packed and delivered, added up over all sessions: ledger.csv, by node, in "
       "bits; levels.csv, by message, in bytes. Exact.",
       "What the protocols of the program say that they cost, without running it. Exact.",
-      "Wall time on the machine of the run: run.json for phases, work.csv for the work of roles, "
-      "profile.csv for the least that the work takes at the machine's peaks.",
+      "Wall time on the machine of the run: run.json for phases (where every role is a process, "
+      "the dealer's is its work added up), work.csv for the work of roles, profile.csv for the "
+      "least that the work takes at the machine's peaks.",
       "The trace of the run (run.trace) replayed under a network: work takes its measured time, "
       "messages take what bandwidth, latency and overhead of the network make them take."};
   return kTexts[static_cast<size_t>(source)];
@@ -62,8 +72,15 @@ std::string InFull(const ReportCell& cell, Format format) {
     if (format == Format::kBits && *integer >= 1000) return StrCat(Grouped(*integer), " bits");
   }
   const auto* number = std::get_if<double>(&cell);
-  if (number != nullptr && format == Format::kSeconds) return StrCat(Fixed(*number, 9), " s");
-  return "";
+  if (number == nullptr) return "";
+  if (format == Format::kSeconds) return StrCat(Fixed(*number, 9), " s");
+  return format == Format::kNumber ? FullNumber(*number) : "";
+}
+
+std::string FullNumber(double value) {
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
 }
 
 void ReportTable::Add(std::vector<ReportCell> cells) {

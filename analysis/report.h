@@ -29,8 +29,10 @@ enum class Format { kText, kCount, kBytes, kBits, kSeconds, kShare, kNumber };
 using ReportCell = std::variant<std::monostate, std::string, int64_t, double>;
 // As it is shown: "1,234", "1.23 MB", "4.56 ms", "7.8 %"; a dash for nothing.
 std::string Shown(const ReportCell& cell, Format format);
-// In full, where what is shown is rounded; else empty: "1,234,567 B", "0.004561230 s".
+// In full, where what is shown is rounded; else empty: "1,234,567 bytes", "0.004561230 s".
 std::string InFull(const ReportCell& cell, Format format);
+// A number with as many digits as tell it from all others, the same in every locale.
+std::string FullNumber(double value);
 
 struct ReportColumn {
   std::string name;
@@ -101,7 +103,6 @@ struct ReportResult {
 };
 
 struct Report {
-  std::string kind;  // "Run" or "Experiment"
   std::string title;
   std::string lead;
   std::vector<std::pair<std::string, std::string>> facts;  // name, value

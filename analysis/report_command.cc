@@ -55,8 +55,8 @@ StatusOr<std::vector<NetworkReplay>> Replays(const Trace& trace, std::vector<Net
   return replays;
 }
 
-StatusOr<Report> ReportOfRun(const fs::path& directory, std::vector<Network> networks) {
-  const Registry registry = Registry::WithBuiltins();
+StatusOr<Report> ReportOfRun(const Registry& registry, const fs::path& directory,
+                             std::vector<Network> networks) {
   LUTRA_ASSIGN_OR_RETURN(const RunFiles files, ReadRunDirectory(registry, directory));
   LUTRA_ASSIGN_OR_RETURN(
       const RunFacts facts,
@@ -64,9 +64,10 @@ StatusOr<Report> ReportOfRun(const fs::path& directory, std::vector<Network> net
   LUTRA_ASSIGN_OR_RETURN(const RunTables tables, ReadRunTables(directory, *files.program));
   LUTRA_ASSIGN_OR_RETURN(const std::vector<NetworkReplay> replays,
                          Replays(files.trace, std::move(networks)));
+  const ProgramCost cost(*files.program);
   LUTRA_ASSIGN_OR_RETURN(std::vector<ReportDrawing> drawings,
-                         ProgramDrawings(facts.model, ProgramCost(*files.program), files.trace));
-  return RunReport({facts, *files.program, tables, replays, std::move(drawings)});
+                         ProgramDrawings(facts.model, cost, files.trace));
+  return RunReport({facts, cost, tables, replays}, std::move(drawings));
 }
 
 // Whether a directory has nothing in it but what reports are made of.
@@ -111,7 +112,8 @@ Status WriteNew(const fs::path& directory, const ReportFiles& report) {
 
 }  // namespace
 
-StatusOr<std::string> RunReportCommand(std::span<const std::string> arguments) {
+StatusOr<std::string> RunReportCommand(const Registry& registry,
+                                       std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, ReportCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   const fs::path run = parsed.positionals()[0];
@@ -120,9 +122,9 @@ StatusOr<std::string> RunReportCommand(std::span<const std::string> arguments) {
     LUTRA_ASSIGN_OR_RETURN(networks, NamedNetworks(parsed.Text("network", "")));
   }
   const bool is_experiment = IsExperimentDirectory(run);
-  LUTRA_ASSIGN_OR_RETURN(const Report report, is_experiment
-                                                  ? ExperimentReport(run)
-                                                  : ReportOfRun(run, std::move(networks)));
+  LUTRA_ASSIGN_OR_RETURN(
+      const Report report,
+      is_experiment ? ExperimentReport(run) : ReportOfRun(registry, run, std::move(networks)));
   LUTRA_ASSIGN_OR_RETURN(ReportFiles files, WriteReport(report));
   const fs::path place = parsed.Text("out", run.string());
   // An experiment has its figures already.

@@ -6,11 +6,14 @@
 #include <string>
 
 #include "core/status.h"
+#include "mpc/protocol.h"
 
 namespace lutra {
 
-// The arguments after "report"; returns what goes to stdout.
-StatusOr<std::string> RunReportCommand(std::span<const std::string> arguments);
+// The arguments after "report"; returns what goes to stdout. The registry has the protocols of the
+// run.
+StatusOr<std::string> RunReportCommand(const Registry& registry,
+                                       std::span<const std::string> arguments);
 
 }  // namespace lutra
 

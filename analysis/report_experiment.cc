@@ -252,7 +252,6 @@ bool IsExperimentDirectory(const fs::path& directory) {
 
 StatusOr<Report> ExperimentReport(const fs::path& directory) {
   Report report;
-  report.kind = "Experiment";
   LUTRA_RETURN_IF_ERROR(AddHead(directory, report));
   LUTRA_RETURN_IF_ERROR(AddTables(directory, report));
   LUTRA_RETURN_IF_ERROR(AddFigures(directory, report));

@@ -66,7 +66,7 @@ double DrawLegend(Picture& picture, const std::vector<StackedData::Series>& seri
       x = 0;
       y += 17;
     }
-    picture.Rectangle(x, y + 2, 10, 10, one.color);
+    picture.Rectangle(x, y + 2 + 10 * (1 - one.height), 10, 10 * one.height, one.color);
     picture.Text(x + 15, y + 11, one.name, kSmall, Anchor::kStart, Ink::kMuted);
     x += needed;
   }
@@ -300,9 +300,11 @@ Picture StackedPicture(std::string_view title, const StackedData& data, double w
     for (size_t j = 0; sum > 0 && j < row.parts.size(); ++j) {
       const double length = room * row.parts[j] / sum;
       if (length <= 0) continue;
-      picture.Rectangle(x, bar, length, kBar, data.series[j].color,
-                        StrCat(row.name, ": ", data.series[j].name, " ", HumanSeconds(row.parts[j]),
-                               ", ", Percent(row.parts[j] / sum)));
+      const StackedData::Series& series = data.series[j];
+      picture.Rectangle(x, bar + kBar * (1 - series.height), length, kBar * series.height,
+                        series.color,
+                        StrCat(row.name, ": ", series.name, " ", HumanSeconds(row.parts[j]), ", ",
+                               Percent(row.parts[j] / sum)));
       x += length;
     }
     picture.Text(width, bar + kBar - 3, row.shown, kSize, Anchor::kEnd);

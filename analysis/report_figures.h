@@ -44,6 +44,7 @@ struct StackedData {
   struct Series {
     std::string name;
     std::string color;
+    double height = 1;  // of the bar's
   };
   struct Row {
     std::string name;

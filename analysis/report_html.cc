@@ -78,7 +78,7 @@ double AsNumber(const ReportCell& cell) {
 std::string SortValue(const ReportCell& cell) {
   if (const auto* integer = std::get_if<int64_t>(&cell)) return StrCat(*integer);
   const auto* number = std::get_if<double>(&cell);
-  return number != nullptr ? Fixed(*number, 9) : "";
+  return number != nullptr ? FullNumber(*number) : "";
 }
 
 class TableWriter {

@@ -56,7 +56,8 @@ Status AddLayers(const std::vector<DrawnLayer>& layers, const DirectoryFiles& gr
   for (const DrawnLayer& layer : layers) {
     LUTRA_ASSIGN_OR_RETURN(ReportDrawing drawing,
                            Draw(layer.file, StrCat(layer.path, ", node by node"),
-                                "Nodes with protocol and cost; edges with sharing, ring and shape.",
+                                "Nodes with protocol and cost in one session (closed form); edges "
+                                "with sharing, ring and shape.",
                                 graphs.at(layer.file), Layout::kDot));
     drawing.folded = true;
     drawings.push_back(std::move(drawing));
@@ -80,7 +81,8 @@ Status AddTraces(const ProgramCost& cost, const Trace& trace, const std::vector<
         ReportDrawing drawing,
         Draw(is_largest ? "trace" : StrCat("trace-", layer.file.substr(kLayerPrefix.size())),
              StrCat(layer.path, ", message by message"),
-             "Roles as columns, rounds as rows, messages as arrows; offline above online.",
+             "Roles as columns, rounds as rows, messages as arrows; offline above online. Of one "
+             "session: sizes in closed form, seconds measured.",
              TraceGraph(layer.path, cost, *selected, options), Layout::kFixed));
     drawing.folded = true;
     drawings.push_back(std::move(drawing));
@@ -105,8 +107,9 @@ StatusOr<std::vector<ReportDrawing>> ProgramDrawings(std::string_view title,
   LUTRA_ASSIGN_OR_RETURN(
       ReportDrawing program,
       Draw("program", "",
-           "The program, collapsed by layer: what each operation costs in one session.", whole,
-           Layout::kDot));
+           "The program, collapsed by layer: what each operation costs in one session (closed "
+           "form).",
+           whole, Layout::kDot));
   drawings.push_back(std::move(program));
   LUTRA_RETURN_IF_ERROR(AddLayers(layers, graphs, drawings));
   LUTRA_RETURN_IF_ERROR(AddTraces(cost, trace, layers, drawings));

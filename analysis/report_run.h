@@ -2,9 +2,11 @@
 #ifndef LUTRA_ANALYSIS_REPORT_RUN_H_
 #define LUTRA_ANALYSIS_REPORT_RUN_H_
 
-#include <string>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
+#include "analysis/cost.h"
 #include "analysis/replay.h"
 #include "analysis/report.h"
 #include "analysis/run_facts.h"
@@ -21,15 +23,21 @@ struct NetworkReplay {
 
 struct RunToReport {
   const RunFacts& facts;
-  const Program& program;
+  const ProgramCost& cost;
   const RunTables& tables;
   const std::vector<NetworkReplay>& replays;
-  std::vector<ReportDrawing> drawings = {};
+
+  const Program& program() const { return cost.program(); }
+  int64_t sessions() const { return static_cast<int64_t>(facts.sessions.size()); }
+  // The program that ran it, "lutra-sim"; empty where run.json names none.
+  std::string_view runner() const;
+  // Every role a process of its own, by lutra-launch; else a simulation in one.
+  bool in_processes() const;
 };
 
 // The first section is the first screen's. Long programs are added up: what is drawn and listed
 // has a bounded number of rows, and says how many it leaves out.
-Report RunReport(const RunToReport& run);
+Report RunReport(const RunToReport& run, std::vector<ReportDrawing> drawings);
 
 }  // namespace lutra
 

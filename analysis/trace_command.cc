@@ -232,10 +232,9 @@ int FirstLevel(const Program& program, std::string_view prefix) {
 
 }  // namespace
 
-StatusOr<std::string> RunTrace(std::span<const std::string> arguments) {
+StatusOr<std::string> RunTrace(const Registry& registry, std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, TraceCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
-  const Registry registry = Registry::WithBuiltins();
   LUTRA_ASSIGN_OR_RETURN(const Traced traced, TracedOf(registry, parsed));
   TracePictureOptions options;
   if (traced.numbered_alone) options.first_round = 1 - FirstLevel(*traced.program, traced.prefix);

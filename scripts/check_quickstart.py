@@ -122,6 +122,8 @@ def check_run(checks):
         run['accuracy'], run['accuracy_ideal']) > 0.9 else (run['accuracy'], run['accuracy_ideal']))
     checks.attempt('the report is there', lambda: '; '.join(
         name for name in REPORT if (RUN / name).stat().st_size < 1000))
+    checks.attempt('the report has a profile', lambda: '' if 'share of peak' in (
+        RUN / 'report.html').read_text(encoding='utf-8') else 'none')
     checks.attempt('the report is of this run', lambda: '' if all(
         f'{sum(session["online"]["bytes"] for session in run["sessions"]):,}'
         in (RUN / name).read_text(encoding='utf-8') for name in REPORT[:3]) else 'other bytes')

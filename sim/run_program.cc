@@ -1,5 +1,6 @@
 #include "sim/run_program.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -7,6 +8,25 @@
 #include "sim/simulation.h"
 
 namespace lutra {
+namespace {
+
+RunSummary SummaryOf(const BuiltProgram& built, const RunProgramOptions& options,
+                     const ProgramRun& run) {
+  RunSummary summary;
+  const auto& tables = built.program.tables();
+  summary.private_tables = std::all_of(tables.begin(), tables.end(),
+                                       [](const Table& table) { return table.is_private; });
+  summary.threads = options.threads;
+  summary.seed = options.seed;
+  summary.agrees_with_ideal = run.disagreement.empty();
+  SessionSummary& session = summary.sessions.emplace_back();
+  session.examples = 1;
+  session.bytes = BytesIn(run.ledger);
+  session.rounds = run.ledger.rounds(Phase::kOnline);
+  return summary;
+}
+
+}  // namespace
 
 std::string FirstMiscount(const Program& program, const Ledger& ledger) {
   const ProgramCost cost(program);
@@ -26,9 +46,11 @@ StatusOr<ProgramRun> RunProgram(const BuiltProgram& built, const NamedTensors& m
                                 const NamedTensors& data, const RunProgramOptions& options) {
   ThreadPool pool(options.threads);
   ProgramRun run;
+  TraceRecorder recorder;
+  Listeners listeners{&run.ledger, &recorder};
   SimulationOptions simulation_options;
   simulation_options.seed = options.seed;
-  simulation_options.listener = &run.ledger;
+  simulation_options.listener = &listeners;
   LUTRA_ASSIGN_OR_RETURN(const auto simulation,
                          Simulation::Make(built, pool, std::move(simulation_options)));
   LUTRA_ASSIGN_OR_RETURN(const SessionResult shared, simulation->ShareModel(model));
@@ -36,6 +58,13 @@ StatusOr<ProgramRun> RunProgram(const BuiltProgram& built, const NamedTensors& m
   run.revealed = std::move(session.revealed);
   run.disagreement = shared.agrees ? session.disagreement : shared.disagreement;
   run.miscount = FirstMiscount(built.program, run.ledger);
+  run.summary = SummaryOf(built, options, run);
+  for (size_t i = 0; i < kPhases.size(); ++i) {
+    run.summary.sessions[0].seconds[i] = shared.seconds[i] + session.seconds[i];
+  }
+  run.trace = std::move(recorder.trace());
+  run.trace.program = built.program.digest();
+  for (const Role role : kRoles) run.trace.threads[role] = options.threads;
   NamedTensors owned;
   for (const auto& [name, tensor] : model) owned.insert_or_assign(name, tensor.Clone());
   for (const auto& [name, tensor] : data) owned.insert_or_assign(name, tensor.Clone());

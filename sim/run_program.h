@@ -7,10 +7,12 @@
 #include <optional>
 #include <string>
 
+#include "analysis/run_directory.h"
 #include "core/status.h"
 #include "mpc/builder.h"
 #include "mpc/ledger.h"
 #include "mpc/program.h"
+#include "mpc/trace.h"
 
 namespace lutra {
 
@@ -25,6 +27,10 @@ struct ProgramRun {
   std::string disagreement;  // the first node that is not as its replayed twin; empty if none
   std::string miscount;  // the first node whose closed form is not what was counted; empty if none
   Ledger ledger;
+  // With program and ledger, what WriteRunDirectory (analysis/run_directory.h) writes for reports,
+  // replays and comparisons. Of the summary, command, model and labels are for the caller to fill.
+  RunSummary summary;
+  Trace trace;
 
   bool agrees() const { return disagreement.empty() && miscount.empty(); }
 };

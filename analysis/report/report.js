@@ -36,7 +36,8 @@
         this.all = !this.all;
         this.show();
       });
-      frame.querySelector('.scroll').after(this.more);
+      this.told = make('p', {className: 'note', role: 'status'});
+      frame.querySelector('.scroll').after(this.told, this.more);
       this.show();
     }
 
@@ -91,10 +92,15 @@
       this.rows.forEach((row, index) => {
         const matches = this.texts[index].includes(this.filter);
         matching += matches;
-        row.hidden = !matches || (!this.all && matching > SHOWN_AT_FIRST);
+        row.hidden = !matches;
+        // Of those that match, paper has them all.
+        row.classList.toggle('later', !this.all && matching > SHOWN_AT_FIRST);
       });
       this.more.hidden = matching <= SHOWN_AT_FIRST;
       this.more.textContent = this.all ? `Show ${SHOWN_AT_FIRST} rows` : `Show all ${matching} rows`;
+      this.told.hidden = this.filter === '';
+      this.told.textContent =
+          `Rows with “${this.filter}”: ${matching || 'none'} of ${this.rows.length}.`;
     }
   }
 
@@ -333,6 +339,17 @@
   };
   addEventListener('hashchange', unfold);
   unfold();
+
+  // On paper nothing can be unfolded.
+  let folded = [];
+  addEventListener('beforeprint', () => {
+    folded = [...document.querySelectorAll('details:not([open])')];
+    for (const one of folded) one.open = true;
+  });
+  addEventListener('afterprint', () => {
+    for (const one of folded) one.open = false;
+    folded = [];
+  });
 
   for (const frame of document.querySelectorAll('.table')) new Table(frame);
   const frame = document.getElementById('icicle');

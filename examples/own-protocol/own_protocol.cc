@@ -1,10 +1,9 @@
 // A protocol of one's own, outside Lutra's tree: a primitive that squares with a dealt pair, and a
 // composite on top of it. docs/write-a-protocol.md of Lutra walks through this file.
 
-#include <analysis/cost.h>
-#include <analysis/graph.h>
+#include <analysis/analyze.h>
+#include <analysis/run_directory.h>
 #include <core/arithmetic.h>
-#include <core/file.h>
 #include <mpc/builder.h>
 #include <mpc/protocol.h>
 #include <mpc/protocols/input.h>
@@ -14,6 +13,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace {
@@ -123,7 +123,7 @@ Status Main() {
 
   NamedTensors data;
   data.insert_or_assign("x", Tensor::Of(Ring(20), Shape{2, 3}, {1, 2, 3, -4, 5, -6}));
-  LUTRA_ASSIGN_OR_RETURN(const ProgramRun run, RunProgram(built, /*model=*/{}, data));
+  LUTRA_ASSIGN_OR_RETURN(ProgramRun run, RunProgram(built, /*model=*/{}, data));
   if (!run.agrees()) return InvalidArgument(run.disagreement, run.miscount);
 
   const Tensor& y = run.revealed.at("y");
@@ -134,10 +134,10 @@ Status Main() {
       "dealt, %d bytes online\n",
       built.program.rounds(Phase::kOnline), static_cast<int>(run.ledger.bytes(Phase::kDeal)),
       static_cast<int>(run.ledger.bytes(Phase::kOnline)));
-  LUTRA_ASSIGN_OR_RETURN(const std::string graph,
-                         DetailedGraph("x^4 + x", ProgramCost(built.program), ""));
-  LUTRA_ASSIGN_OR_RETURN(const std::string svg, RenderSvg(graph));
-  return WriteFile("own-protocol.svg", svg);
+  run.summary.model = "x^4 + x";
+  LUTRA_RETURN_IF_ERROR(
+      WriteRunDirectory("own-run", {run.summary, built.program, run.ledger, run.trace}));
+  return Analyze(registry, std::vector<std::string>{"report", "own-run"}).status();
 }
 
 }  // namespace

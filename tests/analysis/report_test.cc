@@ -54,6 +54,12 @@ TEST_CASE("Numbers as reports show them", "[report]") {
   CHECK(Shown(0.123, Format::kShare) == "12.3 %");
   CHECK(Shown(0.0001, Format::kShare) == "< 0.1 %");
   CHECK(Shown(0.0, Format::kShare) == "0.0 %");
+  CHECK(Shown(0.0001, Format::kNumber) == "0.000100");
+  CHECK(InFull(0.0001234567, Format::kNumber) == "0.0001234567");
+  CHECK(Shown(1.23456, Format::kNumber) == "1.235");
+  CHECK(Shown(-0.0456, Format::kNumber) == "-0.0456");
+  CHECK(Shown(0.0, Format::kNumber) == "0.000");
+  CHECK(Shown(1e-12, Format::kNumber) == "1e-12");
   CHECK(Shown(ReportCell(), Format::kBytes) == "–");
   CHECK(HumanSeconds(0) == "0 s");
   CHECK(HumanSeconds(0.9996e-6) == "1.00 µs");
@@ -119,6 +125,8 @@ TEST_CASE("Figures take nothing, and much", "[report]") {
     CHECK(Has(BarsPicture("none", {}, kBlue, width).Svg(), "<svg"));
     CHECK(Has(StackedPicture("none", {}, width).Svg(), "<svg"));
     CHECK(Has(RoundsPicture({}, width).Svg(), "<svg"));
+    const StackedData half{{{"half", "#808080", 0.5}}, {{"row", "1 s", {1}}}};
+    CHECK(Has(StackedPicture("one", half, width).Svg(), "height=\"7\" fill=\"#808080\""));
     RoundsData data;
     data.series = {"lookup", "reshare"};
     for (int i = 0; i < 5000; ++i) data.rounds.push_back({i, "layer", "step", {i, 1}});

@@ -83,14 +83,18 @@ for (const cell of document.querySelectorAll('td, th')) {
 return problems;
 '''
 
-# Text whose contrast with what is behind it is below that of WCAG 2.1, level AA.
-CONTRAST = r'''
+# How light colours are, by WCAG 2.1: of a colour, and of the page.
+LUMINANCE = r'''
 const channels = (color) => color.match(/[\d.]+/g).map(Number);
 const luminance = ([r, g, b]) => [r, g, b].map((value) => {
   value /= 255;
   return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
 }).reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
 const ground = luminance(channels(getComputedStyle(document.body).backgroundColor));
+'''
+
+# Text whose contrast with what is behind it is below that of WCAG 2.1, level AA.
+CONTRAST = LUMINANCE + r'''
 const problems = new Set();
 for (const element of document.querySelectorAll('h1, h2, h3, p, dt, dd, td, th, nav a, figcaption, '
                                                 + 'summary, figure:not(:has(.drawing)) svg text')) {
@@ -99,6 +103,17 @@ for (const element of document.querySelectorAll('h1, h2, h3, p, dt, dd, td, th, 
   const color = luminance(channels(element.tagName === 'text' ? style.fill : style.color));
   const contrast = (Math.max(color, ground) + 0.05) / (Math.min(color, ground) + 0.05);
   if (contrast < 4.5) problems.add(`${element.tagName} ${contrast.toFixed(2)}`);
+}
+return [...problems];
+'''
+
+# Bars of figures that are hardly seen before the page.
+BARS = LUMINANCE + r'''
+const problems = new Set();
+for (const bar of document.querySelectorAll('figure .wide svg rect:not(.ground)')) {
+  const color = luminance(channels(getComputedStyle(bar).fill));
+  const contrast = (Math.max(color, ground) + 0.05) / (Math.min(color, ground) + 0.05);
+  if (contrast < 2) problems.add(`${bar.getAttribute('fill')} ${contrast.toFixed(2)}`);
 }
 return [...problems];
 '''
@@ -156,6 +171,10 @@ class ReportTest(unittest.TestCase):
 
     def shown(self, table, column):
         return self.browser.run(COLUMN, table, column)
+
+    def told(self, table):
+        return self.browser.run('const told = document.querySelector(`#${arguments[0]} [role=status]`);'
+                                'return told.checkVisibility() ? told.textContent : ""', table)
 
     # ------------------------------------------------------------------------------ the page
 
@@ -226,9 +245,13 @@ class ReportTest(unittest.TestCase):
         self.assertTrue(found)
         self.assertLess(len(found), len(everything))
         self.assertTrue(all('norm' in name for name in found), found)
+        self.assertEqual(self.told('by-step'), f'Rows with “norm”: {len(found)} of {len(everything)}.')
         self.browser.run(FILTER, 'by-step', 'no such operation')
         self.assertEqual(self.shown('by-step', 0), [])
+        self.assertEqual(self.told('by-step'),
+                         f'Rows with “no such operation”: none of {len(everything)}.')
         self.browser.run(FILTER, 'by-step', '')
+        self.assertEqual(self.told('by-step'), '')
         self.assertEqual(self.shown('by-step', 0), everything)
 
     def test_in_the_browser_one_can_zoom(self):
@@ -285,6 +308,36 @@ class ReportTest(unittest.TestCase):
     def test_in_the_browser_it_prints(self):
         self.assertTrue(self.browser.paper().startswith(b'%PDF-'))
 
+    def test_in_the_browser_paper_has_every_row_and_picture(self):
+        rows = 'return document.querySelectorAll("#waits tbody tr").length'
+        pictures = self.browser.run('return document.querySelectorAll("details").length')
+        self.assertGreater(pictures, 2)
+        self.assertLess(len(self.shown('waits', 0)), self.browser.run(rows))
+        self.browser.run('addEventListener("beforeprint", () => {'
+                         'window.opened = document.querySelectorAll("details[open]").length; })')
+        self.browser.paper()
+        self.assertEqual(self.browser.run('return window.opened'), pictures)
+        self.assertEqual(self.browser.run('return document.querySelectorAll("details[open]").length'),
+                         0)
+        self.show(688, media='print')
+        self.assertEqual(len(self.shown('waits', 0)), self.browser.run(rows))
+        self.browser.run('dispatchEvent(new Event("beforeprint"))')
+        self.assertEqual(self.browser.run(GEOMETRY), [])
+        # What the reader has filtered stays filtered, and paper says so.
+        self.browser.run(FILTER, 'waits', 'latency')
+        found = self.shown('waits', 2)
+        self.assertTrue(found)
+        self.assertTrue(all(what == 'latency' for what in found), found)
+        self.assertIn(f'“latency”: {len(found)} of', self.told('waits'))
+
+    def test_in_the_browser_bars_stand_out(self):
+        for scheme in SCHEMES:
+            self.show(scheme=scheme)
+            self.assertEqual(self.browser.run(BARS), [])
+        self.browser.run('document.querySelector("figure .wide svg rect").setAttribute("fill",'
+                         '"#303336")')
+        self.assertTrue(self.browser.run(BARS))
+
     # --------------------------------------------------------------------------- what it says
 
     def test_the_numbers_are_those_of_the_run(self):
@@ -299,7 +352,7 @@ class ReportTest(unittest.TestCase):
             self.assertRegex(page, rf'<td>{phase}</td><td[^>]*title="{bytes_sent:,} bytes, counted"')
             self.assertIn(f'{bytes_sent:,}', (self.folder / 'report.md').read_text(encoding='utf-8'))
             self.assertIn(f'{bytes_sent:,}', (self.folder / 'tables.tex').read_text(encoding='utf-8'))
-        self.assertIn('those of the closed forms, exactly', page)
+        self.assertIn('are all the same, exactly', page)
         for network, times in facts.get('predicted', {}).items():
             row = re.search(rf'<td>{network}</td>(.*?)</tr>', page).group(1)
             self.assertIn(f'title="{times["online_seconds"]:.9f} s, replayed"', row)
@@ -328,6 +381,61 @@ class ReportTest(unittest.TestCase):
             self.compile_latex(out / 'tables.tex')
         finally:
             run_file.write_text(text, encoding='utf-8')
+
+    # ------------------------------------------------------------------------------ other runs
+
+    def test_in_the_browser_reports_of_other_runs(self):
+        small = 'bert-tiny:layers=1,vocabulary=64'
+        for program, flags, told, untold in [
+                ('lutra-sim', ['--no-check'],
+                 ['not checked', 'This run was not profiled', 'In a simulation roles take turns'], []),
+                ('lutra-sim', ['--deployment', 'shared-dealer'],
+                 ['one operator has both', 'one operator of dealer and P0'], ['colluding with nobody']),
+                ('lutra-sim', ['--linear', 'replicated'], ['No message was counted to: dealer'], []),
+                ('lutra-sim', ['--lookup', 'direct'], ['P0 was sent something online'], []),
+                ('lutra-sim', ['--embedding', 'client'], ['the whole embedding of the model'], []),
+                ('lutra-sim', ['--tables', 'public'], [': public'], ['the size alone']),
+                ('lutra-launch', ['--insecure-plaintext', '--insecure-seed', '3'],
+                 ['every role a process', 'bytes of framing', 'Links were not encrypted',
+                  'kept no secret', 'seconds are its work'], ['In a simulation roles'])]:
+            with self.subTest(program=program, flags=flags):
+                folder = pathlib.Path(self.scratch.name) / 'other run'
+                run(BUILD / program, small, '--quiet', '--out', folder, *flags)
+                run(BUILD / 'lutra-analyze', 'report', folder)
+                page = (folder / 'report.html').read_text(encoding='utf-8')
+                for text in [*told, 'are all the same, exactly']:
+                    self.assertIn(text, page)
+                for text in untold:
+                    self.assertNotIn(text, page)
+                self.assertNotIn('no argument is stated', page)
+                for width in WIDTHS:
+                    self.browser.show(width)
+                    self.browser.open(folder / 'report.html')
+                    self.assertEqual(self.browser.run(GEOMETRY), [])
+
+    def test_a_run_of_nothing_has_a_report(self):
+        nothing = pathlib.Path(self.scratch.name) / 'nothing'
+        shutil.copytree(self.folder, nothing)
+        facts = json.loads((nothing / 'run.json').read_text(encoding='utf-8'))
+        facts.update(sessions=[], outputs=[], peaks=None)
+        (nothing / 'run.json').write_text(json.dumps(facts), encoding='utf-8')
+        (nothing / 'profile.csv').unlink()
+        for name in ['ledger.csv', 'levels.csv', 'work.csv']:
+            head = (nothing / name).read_text(encoding='utf-8').splitlines()[0]
+            (nothing / name).write_text(head + '\n', encoding='utf-8')
+        run(BUILD / 'lutra-analyze', 'report', nothing)
+        page = (nothing / 'report.html').read_text(encoding='utf-8')
+        self.assertIn('0 examples in 0 sessions', page)
+        self.assertIn('is not the same', page)
+        text = page.split('</style>')[1].split('<script')[0]
+        self.assertNotRegex(text, r'\b(nan|inf)\b')
+        # Half a run is none.
+        (nothing / 'work.csv').unlink()
+        done = subprocess.run([str(BUILD / 'lutra-analyze'), 'report', str(nothing)],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr.count('\n')), (1, 1))
+        self.assertIn('work.csv', done.stderr)
 
     # ------------------------------------------------------------------ what others read
 

@@ -45,7 +45,12 @@ def check_example(build, scratch):
     assert 'agrees with its twin; closed form equals ledger' in output, output
     # Two squares of 6 elements of 20 bits: 120 bits from the dealer for each, in halves of 60.
     assert '4 rounds, 32 bytes dealt' in output, output
-    svg = (scratch / 'own-protocol.svg').read_text(encoding='utf-8')
+    run_directory = scratch / 'own-run'
+    page = (run_directory / 'report.html').read_text(encoding='utf-8')
+    argument = 'delta = x - Delta, where Delta is uniform, unknown to it and used once: uniform'
+    assert 'example.square' in page and argument in page, page[:2000]
+    assert 'all the same, exactly' in page, page[:2000]
+    svg = (run_directory / 'layer-quartic.svg').read_text(encoding='utf-8')
     assert '<svg' in svg and 'example.square' in svg
 
 
