@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <initializer_list>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "analysis/cost.h"
 #include "analysis/cost_table.h"
+#include "analysis/excerpt.h"
 #include "analysis/run_directory.h"
+#include "analysis/run_facts.h"
 
 namespace lutra {
 namespace {
@@ -19,88 +21,97 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kTotal = "total";
 constexpr size_t kMostChanges = 8;
+constexpr int64_t kMostColumns = 240;  // of a name on a terminal
 
-// What is at the end of a path of fields; null where there is nothing.
-Json At(const Json& json, std::initializer_list<const char*> path) {
-  const Json* at = &json;
-  for (const char* field : path) {
-    if (!at->is_object()) return nullptr;
-    const auto found = at->find(field);
-    if (found == at->end()) return nullptr;
-    at = &*found;
-  }
-  return *at;
+// ------------------------------------------------------------------------------ the command line
+
+// A flag that programs run with when it is not given.
+struct FlagDefault {
+  std::string_view flag;
+  std::string_view value;
+};
+constexpr std::array kDefaults = {
+    FlagDefault{"linear", "masked"},
+    FlagDefault{"lookup", "reshare"},
+    FlagDefault{"embedding", "secure"},
+    FlagDefault{"rounding", "centred"},
+    FlagDefault{"tapes", "stream"},
+    FlagDefault{"network", "as the machine is"},
+    FlagDefault{"shape", "parties"},
+    FlagDefault{"residual-bits", "of the model"},
+    FlagDefault{"extra-bits", "of the model"},
+};
+constexpr std::string_view kGiven = "given";
+constexpr std::string_view kNotGiven = "not given";
+constexpr std::array<std::string_view, 4> kSwitches = {"insecure-plaintext", "no-check", "profile",
+                                                       "quiet"};
+// What run.json says by fields of its own, and what changes nothing of a run.
+constexpr std::array<std::string_view, 10> kOtherwiseKnown = {
+    "batch", "deployment", "insecure-seed", "memory-limit", "out",
+    "quiet", "seed",       "simd",          "tables",       "threads"};
+
+template <class Names>
+bool Contains(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::optional<double> NumberAt(const Json& json, std::initializer_list<const char*> path) {
-  const Json value = At(json, path);
-  if (!value.is_number()) return std::nullopt;
-  return value.get<double>();
-}
-
-std::string TextAt(const Json& json, std::initializer_list<const char*> path) {
-  const Json value = At(json, path);
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_null()) return "";
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-// What a figure of all sessions adds up to; none where a session does not have it.
-std::optional<double> SumOfSessions(const Json& run, std::initializer_list<const char*> path) {
-  double sum = 0;
-  for (const Json& session : run["sessions"]) {
-    const std::optional<double> value = NumberAt(session, path);
-    if (!value.has_value()) return std::nullopt;
-    sum += *value;
-  }
-  return sum;
-}
-
-// The value of a flag on the command line of a run; `otherwise` where it was not given.
-std::string FlagOf(const Json& run, std::string_view flag, std::string_view otherwise) {
-  const Json command = At(run, {"command"});
-  if (!command.is_array()) return "";
-  const std::string name = StrCat("--", flag);
-  for (size_t i = 0; i < command.size(); ++i) {
-    if (!command[i].is_string()) continue;
-    const std::string argument = command[i].get<std::string>();
-    if (argument.starts_with(name + "=")) return argument.substr(name.size() + 1);
-    if (argument == name && i + 1 < command.size() && command[i + 1].is_string()) {
-      return command[i + 1].get<std::string>();
+// The flags of a command with their values; switches are "given".
+std::map<std::string, std::string> FlagsOf(const std::vector<std::string>& command) {
+  std::map<std::string, std::string> flags;
+  for (size_t i = 1; i < command.size(); ++i) {
+    std::string_view argument = command[i];
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) continue;
+    argument.remove_prefix(2);
+    const size_t equals = argument.find('=');
+    const std::string name(argument.substr(0, equals));
+    if (equals != argument.npos) {
+      flags[name] = argument.substr(equals + 1);
+    } else if (Contains(kSwitches, name) || i + 1 == command.size()) {
+      flags[name] = kGiven;
+    } else {
+      flags[name] = command[++i];
     }
   }
-  return std::string(otherwise);
+  return flags;
+}
+
+// What a flag that was not given stands for.
+std::string DefaultOf(std::string_view flag) {
+  for (const FlagDefault& each : kDefaults) {
+    if (each.flag == flag) return std::string(each.value);
+  }
+  return std::string(kNotGiven);
 }
 
 // The name of the program that ran, without its folder.
-std::string RunnerOf(const Json& run) {
-  const Json command = At(run, {"command"});
-  if (!command.is_array() || command.empty() || !command[0].is_string()) return "";
-  const std::string path = command[0].get<std::string>();
+std::string RunnerOf(const RunFacts& facts) {
+  if (facts.command.empty()) return "";
+  const std::string& path = facts.command[0];
   return path.substr(path.rfind('/') + 1);
 }
+
+// --------------------------------------------------------------------------------------- the runs
 
 // A run that is compared, with the closed form of what it sent.
 struct Run {
   std::string path;
-  RunFiles files;
+  RunFacts facts;
+  std::unique_ptr<const Program> program;
   std::unique_ptr<ProgramCost> cost;
-  double sessions = 0;
+  std::map<std::string, std::string> flags;
 
-  const Json& json() const { return files.run; }
+  double sessions() const { return static_cast<double>(facts.sessions.size()); }
 };
 
 StatusOr<Run> ReadRun(const Registry& registry, const std::string& path) {
   Run run;
   run.path = path;
-  LUTRA_ASSIGN_OR_RETURN(run.files, ReadRunDirectory(registry, path));
-  const Json sessions = At(run.json(), {"sessions"});
-  if (!sessions.is_array() || sessions.empty()) {
-    return InvalidArgument(path, "/run.json: sessions: expected a list of sessions, found ",
-                           sessions.is_array() ? "none" : sessions.type_name());
-  }
-  run.sessions = static_cast<double>(sessions.size());
-  run.cost = std::make_unique<ProgramCost>(*run.files.program);
+  LUTRA_ASSIGN_OR_RETURN(RunFiles files, ReadRunDirectory(registry, path));
+  LUTRA_ASSIGN_OR_RETURN(run.facts, RunFactsOf(files.run, StrCat("'", path, "/run.json'")));
+  run.program = std::move(files.program);
+  run.cost = std::make_unique<ProgramCost>(*run.program);
+  run.flags = FlagsOf(run.facts.command);
   return run;
 }
 
@@ -111,9 +122,10 @@ class Comparer {
   RunComparison Compare() && {
     for (const Run& run : runs_) {
       comparison_.runs.push_back(run.path);
-      comparison_.digests.push_back(run.files.program->digest().Hex());
+      comparison_.digests.push_back(run.program->digest().Hex());
     }
     AddSettings();
+    AddFlags();
     AddTotals();
     AddPredictions();
     AddLinks();
@@ -127,39 +139,53 @@ class Comparer {
   void AddSetting(std::string_view name, const TextOfRun& text_of_run) {
     CompareSetting setting;
     setting.name = name;
-    for (const Run& run : runs_) setting.values.push_back(text_of_run(run.json()));
+    for (const Run& run : runs_) setting.values.push_back(text_of_run(run));
     comparison_.settings.push_back(std::move(setting));
   }
 
+  // What run.json has fields for.
   void AddSettings() {
-    const auto field = [&](std::string_view name, std::initializer_list<const char*> path) {
-      AddSetting(name, [path](const Json& run) { return TextAt(run, path); });
+    const auto text = [&](std::string_view name, std::string RunFacts::*member) {
+      AddSetting(name, [member](const Run& run) { return run.facts.*member; });
     };
-    const auto flag = [&](std::string_view name, std::string_view otherwise) {
-      AddSetting(name, [=](const Json& run) { return FlagOf(run, name, otherwise); });
+    const auto number = [&](std::string_view name, int64_t RunFacts::*member) {
+      AddSetting(name, [member](const Run& run) { return StrCat(run.facts.*member); });
     };
-    field("model", {"model", "name"});
-    flag("linear", "masked");
-    flag("lookup", "reshare");
-    flag("embedding", "secure");
-    field("deployment", {"deployment"});
-    field("tables", {"tables"});
-    field("batch", {"batch"});
-    AddSetting("sessions", [](const Json& run) { return StrCat(run["sessions"].size()); });
-    AddSetting("examples", [](const Json& run) {
-      const auto examples = SumOfSessions(run, {"examples"});
-      return examples.has_value() ? Fixed(*examples, 0) : "";
+    text("model", &RunFacts::model);
+    text("plan", &RunFacts::plan);
+    text("deployment", &RunFacts::deployment);
+    text("tables", &RunFacts::tables);
+    number("batch", &RunFacts::batch);
+    AddSetting("sessions", [](const Run& run) { return StrCat(run.facts.sessions.size()); });
+    AddSetting("examples", [](const Run& run) { return StrCat(run.facts.examples()); });
+    AddSetting("run by", [](const Run& run) { return RunnerOf(run.facts); });
+    text("version", &RunFacts::version);
+    text("processor", &RunFacts::processor);
+    number("cores", &RunFacts::cores);
+    number("memory of the machine", &RunFacts::machine_memory_bytes);
+    text("simd", &RunFacts::simd);
+    number("threads", &RunFacts::threads);
+    text("seed", &RunFacts::seed);
+    AddSetting("memory limit", [](const Run& run) {
+      const std::optional<int64_t>& limit = run.facts.memory_limit;
+      return limit.has_value() ? StrCat(*limit) : std::string();
     });
-    AddSetting("run by", RunnerOf);
-    flag("tapes", "");
-    field("version", {"version"});
-    field("processor", {"machine", "processor"});
-    field("cores", {"machine", "cores"});
-    field("memory of the machine", {"machine", "memory_bytes"});
-    field("simd", {"simd"});
-    field("threads", {"threads"});
-    field("seed", {"seed"});
-    field("memory limit", {"memory", "limit_bytes"});
+  }
+
+  // What only the command lines say.
+  void AddFlags() {
+    std::set<std::string> names;
+    for (const Run& run : runs_) {
+      for (const auto& [name, value] : run.flags) {
+        if (!Contains(kOtherwiseKnown, name)) names.insert(name);
+      }
+    }
+    for (const std::string& name : names) {
+      AddSetting(name, [&](const Run& run) {
+        const auto given = run.flags.find(name);
+        return given == run.flags.end() ? DefaultOf(name) : given->second;
+      });
+    }
   }
 
   template <class ValueOfRun>
@@ -174,50 +200,48 @@ class Comparer {
   }
 
   void AddTotals() {
-    const auto sum = [&](std::string_view name, CompareUnit unit,
-                         std::initializer_list<const char*> path) {
-      AddRow(kTotal, name, unit,
-             [path](const Run& run) { return SumOfSessions(run.json(), path); });
-    };
-    const auto field = [&](std::string_view name, CompareUnit unit,
-                           std::initializer_list<const char*> path) {
-      AddRow(kTotal, name, unit, [path](const Run& run) { return NumberAt(run.json(), path); });
-    };
-    field("model bytes", CompareUnit::kBytes, {"model", "bytes"});
-    sum("deal bytes", CompareUnit::kBytes, {"offline", "dealer", "bytes"});
-    sum("prepare bytes", CompareUnit::kBytes, {"offline", "prepare", "bytes"});
-    sum("online bytes", CompareUnit::kBytes, {"online", "bytes"});
+    using Value = std::optional<double>;
+    for (const Phase phase : kPhases) {
+      AddRow(kTotal, StrCat(Name(phase), " bytes"), CompareUnit::kBytes,
+             [&](const Run& run) { return Value(static_cast<double>(run.facts.bytes(phase))); });
+    }
     AddRow(kTotal, "rounds of a session", CompareUnit::kCount, [](const Run& run) {
-      return NumberAt(run.json()["sessions"][0], {"online", "rounds"});
+      const auto& sessions = run.facts.sessions;
+      return sessions.empty() ? Value() : Value(static_cast<double>(sessions[0].rounds));
     });
-    field("model seconds", CompareUnit::kSeconds, {"model", "seconds"});
-    sum("deal seconds", CompareUnit::kSeconds, {"offline", "dealer", "seconds"});
-    sum("prepare seconds", CompareUnit::kSeconds, {"offline", "prepare", "seconds"});
-    sum("online seconds", CompareUnit::kSeconds, {"online", "seconds"});
-    field("peak memory", CompareUnit::kBytes, {"peak_memory_bytes"});
-    field("accuracy", CompareUnit::kShare, {"accuracy"});
-    field("accuracy of the clear twin", CompareUnit::kShare, {"accuracy_ideal"});
+    for (const Phase phase : kPhases) {
+      AddRow(kTotal, StrCat(Name(phase), " seconds"), CompareUnit::kSeconds,
+             [&](const Run& run) { return Value(run.facts.seconds(phase)); });
+    }
+    AddRow(kTotal, "peak memory", CompareUnit::kBytes, [](const Run& run) {
+      const std::optional<int64_t>& peak = run.facts.peak_memory_bytes;
+      return peak.has_value() ? Value(static_cast<double>(*peak)) : Value();
+    });
+    AddRow(kTotal, "accuracy", CompareUnit::kShare,
+           [](const Run& run) { return run.facts.accuracy; });
+    AddRow(kTotal, "accuracy of the clear twin", CompareUnit::kShare,
+           [](const Run& run) { return run.facts.accuracy_ideal; });
   }
 
   void AddPredictions() {
     std::vector<std::string> networks;
     for (const Run& run : runs_) {
-      const Json predicted = At(run.json(), {"predicted"});
-      if (!predicted.is_object()) continue;
-      for (const auto& [name, times] : predicted.items()) {
-        if (std::find(networks.begin(), networks.end(), name) == networks.end()) {
-          networks.push_back(name);
-        }
+      for (const PredictedSeconds& each : run.facts.predicted) {
+        if (!Contains(networks, each.network)) networks.push_back(each.network);
       }
     }
     for (const std::string& network : networks) {
-      for (const char* phase : {"offline", "online"}) {
-        const std::string field = StrCat(phase, "_seconds");
+      const auto add = [&](std::string_view phase, double PredictedSeconds::*member) {
         AddRow("predicted", StrCat(network, ", ", phase), CompareUnit::kSeconds,
                [&](const Run& run) {
-                 return NumberAt(run.json(), {"predicted", network.c_str(), field.c_str()});
+                 for (const PredictedSeconds& each : run.facts.predicted) {
+                   if (each.network == network) return std::optional<double>(each.*member);
+                 }
+                 return std::optional<double>();
                });
-      }
+      };
+      add("offline", &PredictedSeconds::offline);
+      add("online", &PredictedSeconds::online);
     }
   }
 
@@ -226,17 +250,14 @@ class Comparer {
     std::vector<std::string> names;
     std::vector<std::vector<double>> bytes;  // by name and run
     for (size_t run = 0; run < runs_.size(); ++run) {
-      const Json links = At(runs_[run].json(), {"links"});
-      if (!links.is_array()) continue;
-      for (const Json& link : links) {
-        std::string name = StrCat(TextAt(link, {"phase"}), " ", TextAt(link, {"from"}), " -> ",
-                                  TextAt(link, {"to"}));
+      for (const LinkFacts& link : runs_[run].facts.links) {
+        std::string name = StrCat(link.phase, " ", link.from, " -> ", link.to);
         const auto [found, is_new] = index.emplace(name, names.size());
         if (is_new) {
           names.push_back(std::move(name));
           bytes.emplace_back(runs_.size(), 0.0);
         }
-        bytes[found->second][run] += NumberAt(link, {"bytes"}).value_or(0);
+        bytes[found->second][run] += static_cast<double>(link.bytes);
       }
     }
     for (size_t i = 0; i < names.size(); ++i) {
@@ -259,7 +280,7 @@ class Comparer {
           of_runs.resize(runs_.size());
         }
         for (size_t i = 0; i < kPhases.size(); ++i) {
-          const double times = kPhases[i] == Phase::kModel ? 1 : runs_[run].sessions;
+          const double times = kPhases[i] == Phase::kModel ? 1 : runs_[run].sessions();
           of_runs[run][i] = times * static_cast<double>(cost.bytes[i]);
         }
       }
@@ -284,12 +305,18 @@ class Comparer {
 
 // --------------------------------------------------------------------------------------- output
 
+// Text of a run on a terminal.
+std::string OnTerminal(std::string_view text) { return Excerpt(text, kMostColumns); }
+
+// Bytes and counts; sums that no run has stop at the largest.
+int64_t Whole(double value) { return static_cast<int64_t>(std::min(value, 9e18)); }
+
 std::string ValueText(const CompareRow& row, size_t run) {
   const std::optional<double>& value = row.values[run];
   if (!value.has_value()) return "";
   switch (row.unit) {
     case CompareUnit::kBytes:
-      return HumanBytes(static_cast<int64_t>(*value));
+      return HumanBytes(Whole(*value));
     case CompareUnit::kCount:
       return Fixed(*value, 0);
     case CompareUnit::kSeconds:
@@ -314,7 +341,7 @@ bool AllAlike(const CompareRow& row) {
 std::string ChangeText(const CompareChange& change) {
   const CompareRow& row = *change.row;
   const std::optional<double> ratio = row.ratio(change.run);
-  return StrCat(row.name, ": ", ValueText(row, 0), " -> ", ValueText(row, change.run),
+  return StrCat(OnTerminal(row.name), ": ", ValueText(row, 0), " -> ", ValueText(row, change.run),
                 ratio.has_value() ? StrCat(", ", RatioText(row, change.run), " times") : "");
 }
 
@@ -349,8 +376,10 @@ std::string SettingsText(const RunComparison& comparison) {
   for (const CompareSetting& setting : comparison.settings) {
     if (!setting.differs()) continue;
     differs = true;
-    std::vector<std::string> row = {setting.name};
-    for (const std::string& value : setting.values) row.push_back(value.empty() ? "none" : value);
+    std::vector<std::string> row = {OnTerminal(setting.name)};
+    for (const std::string& value : setting.values) {
+      row.push_back(value.empty() ? "none" : OnTerminal(value));
+    }
     table.AddRow(std::move(row));
   }
   return differs ? table.ToString() : "No setting differs.\n";
@@ -388,7 +417,7 @@ std::string GroupText(const RunComparison& comparison, std::string_view group,
       continue;
     }
     ++shown;
-    std::vector<std::string> cells = {row.name};
+    std::vector<std::string> cells = {OnTerminal(row.name)};
     for (size_t i = 0; i < comparison.runs.size(); ++i) {
       cells.push_back(ValueText(row, i));
       if (i > 0) cells.push_back(RatioText(row, i));
@@ -419,7 +448,7 @@ Json ValueJson(const CompareRow& row, size_t run) {
   const std::optional<double>& value = row.values[run];
   if (!value.has_value()) return nullptr;
   if (row.unit == CompareUnit::kBytes || row.unit == CompareUnit::kCount) {
-    return static_cast<int64_t>(*value);
+    return Whole(*value);
   }
   return *value;
 }
@@ -478,7 +507,7 @@ StatusOr<RunComparison> CompareRuns(const Registry& registry, std::span<const st
 std::string ComparisonText(const RunComparison& comparison) {
   std::string text;
   for (size_t i = 0; i < comparison.runs.size(); ++i) {
-    text += StrCat(ColumnName(i), "  ", comparison.runs[i], "\n");
+    text += StrCat(ColumnName(i), "  ", OnTerminal(comparison.runs[i]), "\n");
   }
   text += StrCat("\n", ProgramsText(comparison), "\n", ChangesText(comparison), "\n",
                  SettingsText(comparison));

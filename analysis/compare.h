@@ -29,7 +29,7 @@ struct CompareRow {
 
 // How the runs were set: one value for each run, empty where a run does not have it.
 struct CompareSetting {
-  std::string name;  // "model", "linear", "threads", ...
+  std::string name;  // "model", "threads", ...; flags of the command by their names
   std::vector<std::string> values;
   bool differs() const;
 };

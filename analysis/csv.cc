@@ -11,6 +11,7 @@ namespace lutra {
 namespace {
 
 constexpr int64_t kMostCsvBytes = int64_t{512} << 20;
+constexpr int64_t kMostCells = int64_t{1} << 24;  // each takes 32 bytes and more of memory
 
 // Cell by cell.
 class CsvParser {
@@ -20,9 +21,14 @@ class CsvParser {
   bool done() const { return position_ >= text_.size(); }
   int64_t line() const { return line_; }
 
-  // One row; false where a quote does not end.
+  // Whether there are more cells than a table may have.
+  bool too_long() const { return cells_ > kMostCells; }
+
+  // One row; false where a quote does not end, or the table is too long.
   bool Row(std::vector<std::string>& cells) {
     while (true) {
+      ++cells_;
+      if (too_long()) return false;
       cells.emplace_back();
       const bool quoted = !done() && text_[position_] == '"';
       if (quoted ? !Quoted(cells.back()) : !Plain(cells.back())) return false;
@@ -64,6 +70,7 @@ class CsvParser {
   std::string_view text_;
   size_t position_ = 0;
   int64_t line_ = 1;
+  int64_t cells_ = 0;
 };
 
 template <class Number>
@@ -83,6 +90,10 @@ StatusOr<CsvTable> ParseCsv(std::string_view text, std::string_view where) {
     CsvRow row;
     row.line = parser.line();
     if (!parser.Row(row.cells)) {
+      if (parser.too_long()) {
+        return InvalidArgument(where, ":", row.line, ": expected at most ", kMostCells,
+                               " cells, found more");
+      }
       return InvalidArgument(where, ":", row.line, ": expected the end of a cell in quotes");
     }
     if (table.head.empty()) {

@@ -19,7 +19,7 @@ struct CsvRow {
 };
 
 // A head and rows of as many cells. An error names `where`, the line and what is wrong: no head, a
-// quote that does not end, a row of another length.
+// quote that does not end, a row of another length, more than 2^24 cells.
 struct CsvTable {
   std::string where;
   std::vector<std::string> head;

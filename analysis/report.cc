@@ -39,13 +39,13 @@ std::string ShownInteger(int64_t value, Format format) {
 }  // namespace
 
 std::string_view Name(Source source) {
-  static constexpr std::array<std::string_view, 6> kNames = {
-      "", "recorded", "counted", "closed form", "measured", "replayed"};
+  static constexpr std::array<std::string_view, 7> kNames = {
+      "", "recorded", "counted", "closed form", "measured", "replayed", "stated"};
   return kNames[static_cast<size_t>(source)];
 }
 
-std::string_view Explanation(Source source) {
-  static constexpr std::array<std::string_view, 6> kTexts = {
+std::string_view Explanation(Source source, Subject subject) {
+  static constexpr std::array<std::string_view, 7> kOfRun = {
       "",
       "What run.json says of the run: its settings and its results.",
       "Payload that was packed and delivered, added up over all sessions: ledger.csv, by node, in "
@@ -55,14 +55,36 @@ std::string_view Explanation(Source source) {
       "the dealer's is its work added up), work.csv for the work of roles, profile.csv for the "
       "least that the work takes at the machine's peaks.",
       "The trace of the run (run.trace) replayed under a network: work takes its measured time, "
-      "messages take what bandwidth, latency and overhead of the network make them take."};
-  return kTexts[static_cast<size_t>(source)];
+      "messages take what bandwidth, latency and overhead of the network make them take.",
+      ""};
+  static constexpr std::array<std::string_view, 7> kOfExperiment = {
+      "",
+      "Settings as experiment.toml has them, and what the runs found: whether they agree with "
+      "their "
+      "clear twins, which part of the predictions is right; environment.json for the runs, "
+      "summary.csv for their results.",
+      "What was packed and delivered beside the payload, all sessions together: summary.csv.",
+      "What the protocols of the programs say that they cost, without running them, all sessions "
+      "together: summary.csv, breakdown.csv. Exact, and every run was compared with it; the memory "
+      "is an estimate.",
+      "On the machine of the runs; medians over their repetitions, of wall time for phases, of the "
+      "work of all roles added up for groups of nodes, of memory: summary.csv and, run by run, "
+      "results.csv and breakdown.csv.",
+      "The traces of the runs (points/) replayed under a network, medians over repetitions: work "
+      "takes its measured time, messages take what bandwidth, latency and overhead of the network "
+      "make them take. summary.csv.",
+      "Ours as in the tables of this experiment, rounded; of others as their source has it. Each "
+      "row says whether it was measured, extrapolated or printed, and its note the source and the "
+      "conditions: comparisons/."};
+  const auto index = static_cast<size_t>(source);
+  return subject == Subject::kRun ? kOfRun[index] : kOfExperiment[index];
 }
 
 std::string Shown(const ReportCell& cell, Format format) {
   if (const auto* text = std::get_if<std::string>(&cell)) return *text;
   if (const auto* integer = std::get_if<int64_t>(&cell)) return ShownInteger(*integer, format);
   if (const auto* number = std::get_if<double>(&cell)) return ShownNumber(*number, format);
+  if (const auto* quoted = std::get_if<QuotedNumber>(&cell)) return quoted->text;
   return std::string(kNothing);
 }
 
@@ -83,32 +105,39 @@ std::string FullNumber(double value) {
   return {buffer.data(), end};
 }
 
+std::string FullNumber(double value) {
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
+}
+
 void ReportTable::Add(std::vector<ReportCell> cells) {
   LUTRA_CHECK(cells.size() == columns.size());
   rows.push_back(std::move(cells));
 }
 
 StatusOr<ReportFiles> WriteReport(const Report& report) {
-  ReportFiles written;
-  written.files["report.html"] = ReportHtml(report);
-  written.files["report.md"] = ReportMarkdown(report);
-  written.files["tables.tex"] = ReportLatex(report);
+  ReportFiles files;
+  files["report.html"] = ReportHtml(report);
+  files["report.md"] = ReportMarkdown(report);
+  files["tables.tex"] = ReportLatex(report);
   for (const ReportSection& section : report.sections) {
     for (const ReportItem& item : section.items) {
       if (const auto* drawing = std::get_if<ReportDrawing>(&item)) {
-        written.files[drawing->name + ".svg"] = drawing->svg;
-        if (!drawing->pdf.empty()) written.figures[drawing->name + ".pdf"] = drawing->pdf;
+        files[drawing->name + ".svg"] = drawing->svg;
+        if (!drawing->pdf.empty()) files[StrCat("figures/", drawing->name, ".pdf")] = drawing->pdf;
       }
       if (const auto* image = std::get_if<ReportImage>(&item)) {
-        written.figures[image->name + ".svg"] = image->svg;
+        files[image->file + ".svg"] = image->svg;
+        if (!image->pdf.empty()) files[image->file + ".pdf"] = image->pdf;
       }
       const auto* figure = std::get_if<ReportFigure>(&item);
       if (figure == nullptr) continue;
-      written.figures[figure->name + ".svg"] = figure->wide.Svg();
-      LUTRA_ASSIGN_OR_RETURN(written.figures[figure->name + ".pdf"], figure->wide.Pdf());
+      files[StrCat("figures/", figure->name, ".svg")] = figure->wide.Svg();
+      LUTRA_ASSIGN_OR_RETURN(files[StrCat("figures/", figure->name, ".pdf")], figure->wide.Pdf());
     }
   }
-  return written;
+  return files;
 }
 
 }  // namespace lutra

@@ -18,15 +18,24 @@
 namespace lutra {
 
 // Where a number comes from.
-enum class Source { kNone, kRecorded, kCounted, kClosedForm, kMeasured, kReplayed };
-// One word: "counted"; and a sentence for a footnote.
+enum class Source { kNone, kRecorded, kCounted, kClosedForm, kMeasured, kReplayed, kStated };
+// One word: "counted".
 std::string_view Name(Source source);
-std::string_view Explanation(Source source);
+// A sentence for a footnote: in which files of a run, or of an experiment's results, it is.
+enum class Subject { kRun, kExperiment };
+std::string_view Explanation(Source source, Subject subject);
 
 enum class Format { kText, kCount, kBytes, kBits, kSeconds, kShare, kNumber };
 
-// Nothing, text, a whole number (counts, bytes, bits), a number (seconds, shares from 0 to 1).
-using ReportCell = std::variant<std::monostate, std::string, int64_t, double>;
+// A number as somebody else wrote it: shown so, sorted by its value.
+struct QuotedNumber {
+  std::string text;
+  double value = 0;
+};
+
+// Nothing, text, a whole number (counts, bytes, bits), a number (seconds, shares from 0 to 1), a
+// number in words of others.
+using ReportCell = std::variant<std::monostate, std::string, int64_t, double, QuotedNumber>;
 // As it is shown: "1,234", "1.23 MB", "4.56 ms", "7.8 %"; a dash for nothing.
 std::string Shown(const ReportCell& cell, Format format);
 // In full, where what is shown is rounded; else empty: "1,234,567 bytes", "0.004561230 s".
@@ -43,9 +52,10 @@ struct ReportColumn {
 };
 
 struct ReportTable {
-  std::string id;  // letters, digits and dashes; unlike all others of the report
+  std::string id;  // letters, digits, '_' and dashes; unlike all others
   std::string title;
-  std::string note;  // below it; may be empty
+  std::string note;                // below it; may be empty
+  std::vector<std::string> notes;  // below that, numbered from 1: cells may name the numbers
   std::vector<ReportColumn> columns;
   std::vector<std::vector<ReportCell>> rows;
   int64_t left_out = 0;  // rows that are not shown
@@ -75,9 +85,10 @@ struct ReportDrawing {
 
 // A picture of unknown making, as SVG: shown as an image, in which nothing runs.
 struct ReportImage {
-  std::string name;
+  std::string file;  // without its ending, in the folder of the report: "figures/bytes"
   std::string caption;
   std::string svg;
+  std::string pdf;  // may be empty
 };
 
 // The picture that one can zoom, drawn by the page from `data`.
@@ -103,6 +114,7 @@ struct ReportResult {
 };
 
 struct Report {
+  Subject subject = Subject::kRun;
   std::string title;
   std::string lead;
   std::vector<std::pair<std::string, std::string>> facts;  // name, value
@@ -117,12 +129,10 @@ std::string ReportMarkdown(const Report& report);
 // Tables for a document that uses booktabs.
 std::string ReportLatex(const Report& report);
 
-// report.html, report.md, tables.tex and the drawings as SVG, which are linked among themselves;
-// figures/NAME.svg and .pdf of the figures, and the drawings as PDF.
-struct ReportFiles {
-  std::map<std::string, std::string> files;
-  std::map<std::string, std::string> figures;
-};
+// By their paths in the folder of the report: report.html, report.md, tables.tex and the drawings
+// as SVG, which are linked among themselves; figures/NAME.svg and .pdf of the figures, and the
+// drawings as PDF; images as SVG and PDF.
+using ReportFiles = std::map<std::string, std::string>;
 StatusOr<ReportFiles> WriteReport(const Report& report);
 
 }  // namespace lutra

@@ -26,7 +26,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kFigures = "figures";
+constexpr std::array<std::string_view, 3> kTexts = {"report.html", "report.md", "tables.tex"};
+// The folders of a report; those of an experiment are its own.
+constexpr std::array<std::string_view, 2> kFolders = {"figures", "comparisons"};
 
 CommandLine ReportCommandLine() {
   CommandLine command_line(
@@ -36,21 +38,22 @@ CommandLine ReportCommandLine() {
       "PDF) and pictures of the program.");
   command_line.SetPositionals("RUN", 1, 1)
       .AddFlag("out", "DIR",
-               "where to: a new directory, a run directory, or one with a report only; "
-               "default: RUN itself")
+               "where to: a new directory, or one with a report only; default: RUN itself")
       .AddFlag("network", "LIST",
-               "the networks to predict for: names of shipped ones and TOML files, with commas; "
-               "default: all shipped ones")
+               "of a run, the networks to predict for: names of shipped ones and TOML files, with "
+               "commas; default: all shipped ones")
       .AddExample("lutra-analyze report runs/quickstart")
       .AddExample("lutra-analyze report runs/quickstart --out pages --network wan-400m,mine.toml");
   return command_line;
 }
 
-StatusOr<std::vector<NetworkReplay>> Replays(const Trace& trace, std::vector<Network> networks) {
+StatusOr<std::vector<NetworkReplay>> Replays(const Trace& trace, std::vector<Network> networks,
+                                             const fs::path& directory) {
   std::vector<NetworkReplay> replays;
   for (Network& network : networks) {
-    LUTRA_ASSIGN_OR_RETURN(Replay replay, ReplayTrace(trace, network));
-    replays.push_back({std::move(network), std::move(replay)});
+    StatusOr<Replay> replay = ReplayTrace(trace, network);
+    if (!replay.ok()) return Annotate(replay.status(), StrCat("'", directory.string(), "'"));
+    replays.push_back({std::move(network), *std::move(replay)});
   }
   return replays;
 }
@@ -63,51 +66,92 @@ StatusOr<Report> ReportOfRun(const Registry& registry, const fs::path& directory
       RunFactsOf(files.run, StrCat("'", (directory / "run.json").string(), "'")));
   LUTRA_ASSIGN_OR_RETURN(const RunTables tables, ReadRunTables(directory, *files.program));
   LUTRA_ASSIGN_OR_RETURN(const std::vector<NetworkReplay> replays,
-                         Replays(files.trace, std::move(networks)));
+                         Replays(files.trace, std::move(networks), directory));
   const ProgramCost cost(*files.program);
   LUTRA_ASSIGN_OR_RETURN(std::vector<ReportDrawing> drawings,
                          ProgramDrawings(facts.model, cost, files.trace));
   return RunReport({facts, cost, tables, replays}, std::move(drawings));
 }
 
-// Whether a directory has nothing in it but what reports are made of.
+// Whether a file of this name in the folder of a report, or in a folder of its pictures, is a part
+// of it.
+bool IsReportFile(std::string_view name) {
+  const bool is_drawing =
+      name == "program.svg" || name == "trace.svg" ||
+      ((name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg"));
+  return is_drawing || std::find(kTexts.begin(), kTexts.end(), name) != kTexts.end();
+}
+bool IsPicture(std::string_view name) { return name.ends_with(".svg") || name.ends_with(".pdf"); }
+
+Status HasMore(const fs::path& directory, const fs::path& what) {
+  return InvalidArgument("--out: '", directory.string(),
+                         "' exists and has more in it than a report: ", what.string());
+}
+
+// An error unless a directory has nothing in it but what reports are made of.
 Status HoldsReport(const fs::path& directory) {
-  static constexpr std::array<std::string_view, 6> kNames = {
-      "report.html", "report.md", "tables.tex", "program.svg", "trace.svg", kFigures};
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    const bool is_drawing =
-        (name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg");
-    if (!is_drawing && std::find(kNames.begin(), kNames.end(), name) == kNames.end()) {
-      return InvalidArgument("--out: '", directory.string(),
-                             "' exists and has more in it than a report: ", name);
+    const fs::path name = entry->path().filename();
+    if (std::find(kFolders.begin(), kFolders.end(), name.string()) == kFolders.end()) {
+      if (!IsReportFile(name.string())) return HasMore(directory, name);
+      continue;
+    }
+    for (fs::directory_iterator inner(entry->path(), error); !error && inner != end;
+         inner.increment(error)) {
+      const fs::path picture = inner->path().filename();
+      if (!IsPicture(picture.string())) return HasMore(directory, name / picture);
     }
   }
   if (!error) return absl::OkStatus();
   return InvalidArgument("--out: cannot read '", directory.string(), "': ", error.message());
 }
 
-bool IsFigure(const std::string& name) { return name.ends_with(".svg") || name.ends_with(".pdf"); }
-
-// Figures first, then what shows them: each file, and the figures together, whole or not at all.
+// Each file whole or not at all: pictures first, then what shows them. What else is there stays.
 Status WriteFiles(const fs::path& directory, const ReportFiles& report) {
-  const auto may_replace = [](const fs::path&) { return absl::OkStatus(); };
-  if (!report.figures.empty()) {
-    LUTRA_RETURN_IF_ERROR(
-        WriteOutputDirectory(directory / kFigures, report.figures, may_replace, IsFigure));
-  }
-  for (const auto& [name, contents] : report.files) {
-    LUTRA_RETURN_IF_ERROR(WriteFile(directory / name, contents));
+  std::vector<const ReportFiles::value_type*> files;
+  for (const auto& file : report) files.push_back(&file);
+  std::stable_partition(files.begin(), files.end(), [](const auto* file) {
+    return file->first.find('/') != std::string::npos;
+  });
+  for (const auto* file : files) {
+    const fs::path path = directory / file->first;
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    if (error) {
+      return Unavailable("cannot make '", path.parent_path().string(), "': ", error.message());
+    }
+    LUTRA_RETURN_IF_ERROR(WriteFile(path, file->second));
   }
   return absl::OkStatus();
 }
 
 Status WriteNew(const fs::path& directory, const ReportFiles& report) {
-  return WriteOutputDirectory(
-      directory, [&](const fs::path& place) { return WriteFiles(place, report); }, HoldsReport,
-      [](const std::string&) { return true; });
+  const auto fill = [&](const fs::path& place) {
+    // Of the path that was asked for, not of the temporary one.
+    return Annotate(WriteFiles(place, report), StrCat("'", directory.string(), "'"));
+  };
+  return WriteOutputDirectory(directory, fill, HoldsReport,
+                              [](const std::string&) { return true; });
+}
+
+// What was written, file by file; of pictures their number.
+std::string Written(const fs::path& place, const ReportFiles& files) {
+  std::string written;
+  for (const auto& [name, contents] : files) {
+    if (name.find('/') == name.npos) written += StrCat((place / name).string(), "\n");
+  }
+  for (const std::string_view folder : kFolders) {
+    const std::string inside = StrCat(folder, "/");
+    const auto count = std::count_if(files.begin(), files.end(), [&](const auto& file) {
+      return file.first.starts_with(inside);
+    });
+    if (count == 0) continue;
+    written +=
+        StrCat((place / folder).string(), "/: ", count, count == 1 ? " file" : " files", "\n");
+  }
+  return written;
 }
 
 }  // namespace
@@ -117,6 +161,11 @@ StatusOr<std::string> RunReportCommand(const Registry& registry,
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, ReportCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
   const fs::path run = parsed.positionals()[0];
+  const bool is_experiment = IsExperimentDirectory(run);
+  if (is_experiment && parsed.Has("network")) {
+    return InvalidArgument("--network: expected a run; '", run.string(),
+                           "' is an experiment, whose file names its networks");
+  }
   std::vector<Network> networks = ShippedNetworks();
   if (parsed.Has("network")) {
     LUTRA_ASSIGN_OR_RETURN(networks, NamedNetworks(parsed.Text("network", "")));
@@ -127,19 +176,23 @@ StatusOr<std::string> RunReportCommand(const Registry& registry,
       is_experiment ? ExperimentReport(run) : ReportOfRun(registry, run, std::move(networks)));
   LUTRA_ASSIGN_OR_RETURN(ReportFiles files, WriteReport(report));
   const fs::path place = parsed.Text("out", run.string());
-  // An experiment has its figures already.
-  if (is_experiment && !parsed.Has("out")) files.figures.clear();
-  if (parsed.Has("out") && !ReadRunJson(place).ok()) {
-    LUTRA_RETURN_IF_ERROR(WriteNew(place, files));
-  } else {
+  std::error_code ignored;
+  if (fs::equivalent(place, run, ignored)) {
+    // An experiment has its pictures already.
+    if (is_experiment) {
+      std::erase_if(files,
+                    [](const auto& file) { return file.first.find('/') != std::string::npos; });
+    }
     LUTRA_RETURN_IF_ERROR(WriteFiles(place, files));
+  } else {
+    LUTRA_RETURN_IF_ERROR(WriteNew(place, files));
   }
-  std::string written;
-  for (const auto& [name, contents] : files.files) {
-    written += StrCat((place / name).string(), "\n");
-  }
-  if (files.figures.empty()) return written;
-  return StrCat(written, (place / kFigures).string(), "/: ", files.figures.size(), " figures\n");
+  return Written(place, files);
+}
+
+Status RemoveReport(const fs::path& directory) {
+  for (const std::string_view name : kTexts) LUTRA_RETURN_IF_ERROR(RemoveFile(directory / name));
+  return absl::OkStatus();
 }
 
 }  // namespace lutra

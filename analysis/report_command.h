@@ -2,6 +2,7 @@
 #ifndef LUTRA_ANALYSIS_REPORT_COMMAND_H_
 #define LUTRA_ANALYSIS_REPORT_COMMAND_H_
 
+#include <filesystem>
 #include <span>
 #include <string>
 
@@ -14,6 +15,9 @@ namespace lutra {
 // run.
 StatusOr<std::string> RunReportCommand(const Registry& registry,
                                        std::span<const std::string> arguments);
+
+// Takes the texts of a report away, which are of results that are no longer there. Pictures stay.
+Status RemoveReport(const std::filesystem::path& directory);
 
 }  // namespace lutra
 

@@ -1,246 +1,465 @@
 #include "analysis/report_experiment.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "analysis/cost_table.h"
-#include "analysis/csv.h"
+#include "analysis/excerpt.h"
+#include "analysis/experiment_results.h"
+#include "analysis/report_cells.h"
+#include "analysis/report_comparison.h"
+#include "analysis/report_result_table.h"
+#include "analysis/result_column.h"
 #include "core/file.h"
 #include "core/text.h"
-#include "core/toml_file.h"
 
 namespace lutra {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kMostTextBytes = int64_t{64} << 20;
+constexpr int64_t kMostTextBytes = int64_t{4} << 20;
 constexpr int64_t kMostFigureBytes = int64_t{1} << 20;
 constexpr size_t kMostFigures = 60;
-constexpr size_t kMostRows = 400;
+constexpr int64_t kMostColumns = 160;  // of a fact
 
-// The files of a folder with this ending, by name.
-std::vector<fs::path> FilesIn(const fs::path& folder, std::string_view ending) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (entry->path().extension() == ending) files.push_back(entry->path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+std::string Joined(const std::vector<std::string>& texts, std::string_view separator) {
+  std::string joined;
+  for (const std::string& text : texts) joined += StrCat(joined.empty() ? "" : separator, text);
+  return joined;
 }
 
-// Letters, digits and dashes only, for names in the page.
-std::string PlainName(std::string_view name) {
-  std::string plain;
-  for (const char character : name) {
-    const bool keeps = (character >= 'a' && character <= 'z') ||
-                       (character >= 'A' && character <= 'Z') ||
-                       (character >= '0' && character <= '9');
-    plain += keeps ? character : '-';
-  }
-  return plain;
+std::string Counted(int64_t count, std::string_view one) {
+  return StrCat(Grouped(count), " ", one, count == 1 ? "" : "s");
 }
 
-// --------------------------------------------------------------------------------- tables/*.md
+bool Has(const CsvTable& csv, std::string_view column) {
+  return std::find(csv.head.begin(), csv.head.end(), column) != csv.head.end();
+}
 
-// The cells of "| a | b |", without what keeps Markdown from seeing more in them.
-std::vector<std::string> MarkdownCells(std::string_view line) {
-  std::vector<std::string> cells(1);
-  line.remove_prefix(1);
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '\\' && i + 1 < line.size()) {
-      cells.back() += line[++i];
-    } else if (line[i] == '|') {
-      cells.emplace_back();
-    } else {
-      cells.back() += line[i];
+// A column of the table by the name of its result; null where nothing is known of it.
+std::optional<size_t> Find(const ReportTable& table, std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+double NumberIn(const ReportCell& cell) {
+  if (const auto* integer = std::get_if<int64_t>(&cell)) return static_cast<double>(*integer);
+  const auto* number = std::get_if<double>(&cell);
+  return number == nullptr ? 0 : *number;
+}
+
+// The least and the largest cell of a column; nothing where no row has one.
+struct Range {
+  ReportCell low, high;
+};
+std::optional<Range> RangeOf(const ReportTable& table, size_t column) {
+  std::optional<Range> range;
+  for (const auto& row : table.rows) {
+    const ReportCell& cell = row[column];
+    if (std::holds_alternative<std::monostate>(cell)) continue;
+    if (!range.has_value()) range = Range{cell, cell};
+    if (NumberIn(cell) < NumberIn(range->low)) range->low = cell;
+    if (NumberIn(cell) > NumberIn(range->high)) range->high = cell;
+  }
+  return range;
+}
+
+class Writer {
+ public:
+  Writer(fs::path directory, ExperimentResults results)
+      : directory_(std::move(directory)), results_(std::move(results)) {}
+
+  StatusOr<Report> Write() && {
+    report_.subject = Subject::kExperiment;
+    report_.title = file().title;
+    report_.lead = Lead();
+    AddFacts();
+    LUTRA_RETURN_IF_ERROR(MakePoints());
+    AddResults();
+    LUTRA_RETURN_IF_ERROR(ReadFigures());
+    LUTRA_RETURN_IF_ERROR(AddOverview());
+    LUTRA_RETURN_IF_ERROR(AddTables());
+    LUTRA_RETURN_IF_ERROR(AddComparisons());
+    AddFigures();
+    LUTRA_RETURN_IF_ERROR(AddPoints());
+    AddPrograms();
+    return std::move(report_);
+  }
+
+ private:
+  const ExperimentFile& file() const { return results_.file; }
+  const ExperimentEnvironment& environment() const { return results_.environment; }
+  bool runs() const { return Has(results_.runs, "online_seconds"); }
+
+  // ------------------------------------------------------------------------------- first screen
+
+  std::string Lead() const {
+    const auto points = static_cast<int64_t>(environment().points.size());
+    std::string lead = StrCat("An experiment of ", Counted(points, "point"));
+    if (!runs()) return lead + ": the closed form says all, and nothing runs.";
+    lead += file().repetitions > 1 ? StrCat(", each run ", file().repetitions, " times") : "";
+    const bool processes = file().measure == "processes";
+    return StrCat(lead, processes ? ", every role a process" : ", all roles in one process",
+                  ". Numbers of a point are medians of its runs, all sessions together.");
+  }
+
+  void AddFact(std::string_view name, std::string_view value) {
+    if (!value.empty()) report_.facts.emplace_back(name, Excerpt(value, kMostColumns));
+  }
+
+  void AddFacts() {
+    std::string settings = StrCat("measure ", file().measure);
+    for (const auto& [name, value] : file().settings) settings += StrCat(", ", name, " ", value);
+    AddFact("settings", settings);
+    for (const ExperimentAxis& axis : file().axes) {
+      AddFact("swept", StrCat(axis.name, ": ", Joined(axis.steps, "; ")));
+    }
+    AddFact("networks", CommaSeparated(file().networks));
+    AddFact("seeds", StrCat(environment().seeds.size() > 1 ? "by repetition: " : "",
+                            CommaSeparated(environment().seeds)));
+    AddFact("programs", Digests());
+    AddFact("machine", environment().machine);
+    for (const std::string& machine : environment().machines_of_runs) {
+      if (machine != environment().machine) AddFact("runs also on", machine);
+    }
+    std::string versions;
+    for (const auto& [name, version] : environment().versions) {
+      versions += StrCat(versions.empty() ? "" : ", ", name, " ", version);
+    }
+    AddFact("versions", versions);
+    AddFact("command", Joined(environment().command, " "));
+    AddFact("started", environment().started);
+    AddFact("collected", environment().collected);
+  }
+
+  std::string Digests() const {
+    std::set<std::string> digests;
+    for (const ExperimentPoint& point : environment().points) digests.insert(point.program);
+    if (digests.size() == 1) return StrCat("digest ", digests.begin()->substr(0, 16));
+    return StrCat(digests.size(), ", with their digests at the end");
+  }
+
+  // Medians of each point, under each network: what the first screen sums up.
+  Status MakePoints() {
+    ExperimentTable spec;
+    spec.name = "all";
+    spec.rows = {"point"};
+    for (const ResultColumn& column : ResultColumns()) spec.columns.emplace_back(column.name);
+    LUTRA_ASSIGN_OR_RETURN(points_, ResultTable(results_.runs, spec, Statistic::kMedian));
+    for (const char* name : {"network", "round_trip_ms", "bandwidth_mbit"}) {
+      if (Has(results_.runs, name)) spec.rows.emplace_back(name);
+    }
+    LUTRA_ASSIGN_OR_RETURN(cases_, ResultTable(results_.runs, spec, Statistic::kMedian));
+    return absl::OkStatus();
+  }
+
+  // "32.0 MB", "32.0 MB to 8.57 GB"; empty where nothing is known.
+  static std::string RangeText(const ReportTable& table, const std::string& result) {
+    const std::optional<size_t> column = Find(table, result);
+    if (!column.has_value()) return "";
+    const std::optional<Range> range = RangeOf(table, *column);
+    if (!range.has_value()) return "";
+    const Format format = table.columns[*column].format;
+    const std::string low = Shown(range->low, format), high = Shown(range->high, format);
+    return low == high ? low : StrCat(low, " to ", high);
+  }
+
+  void AddResult(std::string_view label, const ReportTable& table, const std::string& result,
+                 std::string_view detail) {
+    std::string text = RangeText(table, result);
+    if (text.empty()) return;
+    const Source source = table.columns[*Find(table, result)].source;
+    report_.results.push_back({std::string(label), std::move(text), std::string(detail), source});
+  }
+
+  void AddResults() {
+    const int64_t planned = environment().planned, finished = environment().finished;
+    if (runs()) {
+      report_.results.push_back(
+          {"Runs finished", StrCat(Grouped(finished), " of ", Grouped(planned)),
+           finished < planned ? "the numbers are of those that are finished" : "all of them",
+           Source::kRecorded, finished < planned});
+      AddAgreement();
+    }
+    const bool several = points_.rows.size() > 1;
+    const std::string_view points = several ? ", from point to point" : "";
+    AddResult("Offline", points_, "offline_bytes", StrCat("bytes, deal and prepare", points));
+    const std::string rounds = RangeText(points_, "rounds");
+    AddResult("Online", points_, "online_bytes", StrCat("bytes; rounds: ", rounds, points));
+    AddResult("Offline time", points_, "offline_seconds", StrCat("on this machine", points));
+    AddResult("Online time", points_, "online_seconds", StrCat("on this machine", points));
+    AddResult("Predicted online", cases_, "predicted_online_seconds",
+              StrCat("from network to network", several ? " and point to point" : ""));
+    AddResult("Accuracy", points_, "accuracy", StrCat("of the secure runs", points));
+    AddResult("Peak memory", points_, "peak_memory_bytes", StrCat("of a run", points));
+  }
+
+  void AddAgreement() {
+    const std::optional<size_t> column = Find(points_, "agrees");
+    if (!column.has_value()) {
+      report_.results.push_back({"Agreement", "not checked",
+                                 "no run was compared node by node with its clear twin",
+                                 Source::kRecorded});
+      return;
+    }
+    int64_t checked = 0, agree = 0;
+    for (const auto& row : points_.rows) {
+      const auto* text = std::get_if<std::string>(&row[*column]);
+      if (text == nullptr) continue;
+      ++checked;
+      agree += *text == "yes" ? 1 : 0;
+    }
+    report_.results.push_back(
+        {"Agreement", agree == checked ? "yes" : "no",
+         StrCat(agree, " of ", Counted(checked, "point"), " checked equal their clear twins"),
+         Source::kRecorded, agree != checked});
+  }
+
+  Status AddOverview() {
+    ReportSection section{"overview", "What ran, and what came out", "Overview", {}};
+    LUTRA_RETURN_IF_ERROR(AddPredicted(section));
+    std::vector<ReportImage>& pictures = figures_.empty() ? compared_ : figures_;
+    if (!pictures.empty()) {
+      section.items.emplace_back(pictures[0]);
+      shown_first_ = pictures[0].file;
+    }
+    report_.sections.push_back(std::move(section));
+    return absl::OkStatus();
+  }
+
+  // By network, the time of the fastest and of the slowest point.
+  Status AddPredicted(ReportSection& section) const {
+    const std::optional<size_t> network = Find(cases_, "network");
+    if (!network.has_value()) return absl::OkStatus();
+    ReportTable table;
+    table.id = "predicted";
+    table.title = "Predicted time by network";
+    table.columns.push_back({"network"});
+    std::vector<std::string> names;
+    for (const auto& row : cases_.rows) {
+      const std::string name = Shown(row[*network], Format::kText);
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    std::vector<std::vector<ReportCell>> rows;
+    for (const std::string& name : names) rows.push_back({name});
+    const bool several = cases_.rows.size() > names.size();
+    for (const char* result : {"predicted_offline_seconds", "predicted_online_seconds"}) {
+      const std::optional<size_t> column = Find(cases_, result);
+      if (!column.has_value()) return absl::OkStatus();
+      const bool offline = std::string_view(result) == "predicted_offline_seconds";
+      const std::string phase = offline ? "offline" : "online";
+      table.columns.push_back(
+          {several ? StrCat(phase, ", least") : phase, Format::kSeconds, Source::kReplayed});
+      if (several) {
+        table.columns.push_back({StrCat(phase, ", most"), Format::kSeconds, Source::kReplayed});
+      }
+      for (size_t i = 0; i < names.size(); ++i) {
+        ReportTable own;
+        own.columns = cases_.columns;
+        for (const auto& row : cases_.rows) {
+          if (Shown(row[*network], Format::kText) == names[i]) own.rows.push_back(row);
+        }
+        const Range range = RangeOf(own, *column).value_or(Range());
+        rows[i].push_back(range.low);
+        if (several) rows[i].push_back(range.high);
+      }
+    }
+    for (auto& row : rows) table.Add(std::move(row));
+    section.items.emplace_back(std::move(table));
+    return absl::OkStatus();
+  }
+
+  // ----------------------------------------------------------------------------------- sections
+
+  void AddSection(ReportSection section) {
+    if (!section.items.empty()) report_.sections.push_back(std::move(section));
+  }
+
+  // results.csv, or breakdown.csv.
+  StatusOr<ReportTable> TableOf(const ExperimentTable& spec, Statistic statistic) const {
+    const bool by_group = !spec.by.empty() && results_.breakdown.has_value();
+    return ResultTable(by_group ? *results_.breakdown : results_.runs, spec, statistic);
+  }
+
+  Status AddTables() {
+    ReportSection section{"tables", "Tables", "Tables", {}};
+    for (const ExperimentTable& spec : file().tables) {
+      LUTRA_ASSIGN_OR_RETURN(ReportTable table, TableOf(spec, Statistic::kMedian));
+      table.id = StrCat("table-", spec.name);
+      section.items.emplace_back(std::move(table));
+    }
+    AddSection(std::move(section));
+    return absl::OkStatus();
+  }
+
+  // Pictures that are there; gnuplot may have been missing, or have had nothing to draw.
+  StatusOr<std::vector<ReportImage>> ReadPictures(const std::vector<ExperimentFigure>& figures,
+                                                  std::string_view folder) const {
+    std::vector<ReportImage> images;
+    for (const ExperimentFigure& figure : figures) {
+      if (images.size() == kMostFigures) break;
+      ReportImage image;
+      image.file = StrCat(folder, "/", figure.name);
+      image.caption = figure.title;
+      std::error_code ignored;
+      const fs::path svg = directory_ / (image.file + ".svg");
+      const fs::path pdf = directory_ / (image.file + ".pdf");
+      if (!fs::exists(svg, ignored)) continue;
+      LUTRA_ASSIGN_OR_RETURN(image.svg, ReadTextFile(svg, kMostFigureBytes));
+      if (fs::exists(pdf, ignored)) {
+        LUTRA_ASSIGN_OR_RETURN(image.pdf, ReadTextFile(pdf, kMostFigureBytes));
+      }
+      images.push_back(std::move(image));
+    }
+    return images;
+  }
+
+  Status ReadFigures() {
+    LUTRA_ASSIGN_OR_RETURN(figures_, ReadPictures(file().figures, "figures"));
+    LUTRA_ASSIGN_OR_RETURN(compared_, ReadPictures(file().comparisons, "comparisons"));
+    return absl::OkStatus();
+  }
+
+  Status AddComparisons() {
+    ReportSection section{"comparisons", "Beside published figures", "Comparisons", {}};
+    for (const ExperimentFigure& comparison : file().comparisons) {
+      const fs::path path = directory_ / "comparisons" / (comparison.name + ".md");
+      LUTRA_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path, kMostTextBytes));
+      LUTRA_ASSIGN_OR_RETURN(ReportTable table,
+                             ComparisonTable(text, StrCat("'", path.string(), "'")));
+      table.id = StrCat("comparison-", comparison.name);
+      table.title = comparison.title;
+      section.items.emplace_back(std::move(table));
+      for (const ReportImage& image : compared_) {
+        const bool is_own = image.file == StrCat("comparisons/", comparison.name);
+        if (is_own && image.file != shown_first_) section.items.emplace_back(image);
+      }
+    }
+    AddSection(std::move(section));
+    return absl::OkStatus();
+  }
+
+  void AddFigures() {
+    ReportSection section{"figures", "Figures", "Figures", {}};
+    for (const ReportImage& image : figures_) {
+      if (image.file != shown_first_) section.items.emplace_back(image);
+    }
+    if (file().figures.size() > kMostFigures) {
+      section.items.emplace_back(
+          StrCat(Counted(static_cast<int64_t>(file().figures.size() - kMostFigures), "figure"),
+                 " more are not shown."));
+    }
+    AddSection(std::move(section));
+  }
+
+  // The axes that change what runs; the others, and networks, change what is predicted.
+  std::vector<std::string> Axes(bool of_networks) const {
+    std::vector<std::string> names;
+    for (const ExperimentAxis& axis : file().axes) {
+      const bool replays = axis.name == "round_trip_ms" || axis.name == "bandwidth_mbit";
+      if (of_networks || !replays) names.push_back(axis.name);
+    }
+    if (of_networks && Has(results_.runs, "network")) names.emplace_back("network");
+    return names;
+  }
+
+  Status AddPointsOf(ExperimentTable spec, const std::vector<std::string>& results,
+                     Statistic statistic, ReportSection& section) const {
+    spec.columns = results;
+    LUTRA_ASSIGN_OR_RETURN(ReportTable table, TableOf(spec, statistic));
+    const bool has_results = table.columns.size() > spec.rows.size();
+    if (has_results && !table.rows.empty()) section.items.emplace_back(std::move(table));
+    return absl::OkStatus();
+  }
+
+  static std::vector<std::string> ResultsFrom(std::initializer_list<ResultColumn::Source> sources,
+                                              bool of_groups) {
+    std::vector<std::string> names;
+    for (const ResultColumn& column : ResultColumns()) {
+      const bool is_from =
+          std::find(sources.begin(), sources.end(), column.source) != sources.end();
+      if (is_from && (!of_groups || column.in_breakdown)) names.emplace_back(column.name);
+    }
+    return names;
+  }
+
+  Status AddPoints() {
+    using From = ResultColumn::Source;
+    ReportSection section{"points", "All points", "Points", {}};
+    const auto add = [&](std::string_view name, std::string_view title, bool of_networks, From from,
+                         Statistic statistic) {
+      ExperimentTable spec;
+      spec.name = name;
+      spec.title = title;
+      spec.rows = Axes(of_networks);
+      return AddPointsOf(spec, ResultsFrom({from}, false), statistic, section);
+    };
+    LUTRA_RETURN_IF_ERROR(add("points-cost", "Bytes, rounds and sizes by point", false,
+                              From::kClosedForm, Statistic::kMedian));
+    LUTRA_RETURN_IF_ERROR(
+        add("points-runs", "Runs by point: medians", false, From::kRun, Statistic::kMedian));
+    LUTRA_RETURN_IF_ERROR(add("points-runs-quartiles", "Runs by point: quartiles", false,
+                              From::kRun, Statistic::kQuartiles));
+    LUTRA_RETURN_IF_ERROR(add("points-predicted", "Predicted by point and network: medians", true,
+                              From::kReplay, Statistic::kMedian));
+    LUTRA_RETURN_IF_ERROR(add("points-predicted-quartiles",
+                              "Predicted by point and network: quartiles", true, From::kReplay,
+                              Statistic::kQuartiles));
+    for (const std::string& by : file().breakdown) {
+      ExperimentTable spec;
+      spec.name = StrCat("points-", by);
+      spec.title = StrCat("By ", by, ": medians");
+      spec.by = by;
+      spec.rows = Axes(false);
+      spec.rows.push_back(by);
+      LUTRA_RETURN_IF_ERROR(AddPointsOf(spec, ResultsFrom({From::kClosedForm, From::kRun}, true),
+                                        Statistic::kMedian, section));
+    }
+    section.items.emplace_back(
+        std::string("Every run is in results.csv and results.jsonl, with medians and quartiles in "
+                    "summary.csv."));
+    AddSection(std::move(section));
+    return absl::OkStatus();
+  }
+
+  void AddPrograms() {
+    ReportTable table;
+    table.id = "programs";
+    table.title = "Points and their programs";
+    table.note = "The digest is the SHA-256 of the program, here its beginning: environment.json.";
+    table.columns = {{"point", Format::kNumber}, {"settings"}, {"program"}};
+    for (const ExperimentPoint& point : environment().points) {
+      if (table.rows.size() == kMostTableRows) {
+        ++table.left_out;
+        continue;
+      }
+      table.Add(
+          {static_cast<int64_t>(table.rows.size()), point.settings, point.program.substr(0, 16)});
+    }
+    if (!table.rows.empty()) {
+      report_.sections.push_back({"programs", "Programs", "Programs", {std::move(table)}});
     }
   }
-  cells.pop_back();  // after the last bar
-  for (std::string& cell : cells) {
-    const size_t begin = cell.find_first_not_of(' ');
-    cell = begin == cell.npos ? "" : cell.substr(begin, cell.find_last_not_of(' ') + 1 - begin);
-  }
-  return cells;
-}
 
-StatusOr<ReportTable> TableOfMarkdown(const fs::path& file) {
-  LUTRA_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(file, kMostTextBytes));
-  ReportTable table;
-  table.id = StrCat("table-", PlainName(file.stem().string()));
-  table.title = file.stem().string();
-  int64_t number = 0, table_lines = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = std::string_view(text).substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.size() > 4 && line.starts_with("**") && line.ends_with("**")) {
-      table.title = MarkdownCells(StrCat("|", line.substr(2, line.size() - 4), "|"))[0];
-    }
-    if (!line.starts_with("|")) continue;
-    std::vector<std::string> cells = MarkdownCells(line);
-    if (++table_lines == 1) {
-      for (std::string& cell : cells) table.columns.push_back({std::move(cell)});
-    }
-    if (cells.size() != table.columns.size()) {
-      return InvalidArgument("'", file.string(), "':", number, ": expected ", table.columns.size(),
-                             " cells, found ", cells.size());
-    }
-    if (table_lines <= 2) continue;  // the head and the rule below it
-    if (table.rows.size() == kMostRows) {
-      ++table.left_out;
-      continue;
-    }
-    table.Add({std::make_move_iterator(cells.begin()), std::make_move_iterator(cells.end())});
-  }
-  return table;
-}
-
-// ----------------------------------------------------------------------------------------- CSV
-
-std::optional<double> AsNumber(const std::string& cell) {
-  double number = 0;
-  const char* const end = cell.data() + cell.size();
-  const std::from_chars_result read = std::from_chars(cell.data(), end, number);
-  const bool whole = read.ec == std::errc() && read.ptr == end && std::isfinite(number);
-  return whole && std::abs(number) < 1e18 ? std::optional(number) : std::nullopt;
-}
-
-// What a column holds, from its name as lutra-experiment gives it.
-ReportColumn ColumnOf(const std::string& name, bool numbers) {
-  const auto is = [&](std::string_view what) { return name.find(what) != name.npos; };
-  ReportColumn column{name};
-  if (!numbers) return column;
-  column.format = is("bytes") ? Format::kBytes : is("seconds") ? Format::kSeconds : Format::kNumber;
-  if (is("predicted")) {
-    column.source = Source::kReplayed;
-  } else if (is("seconds") || is("memory")) {
-    column.source = Source::kMeasured;
-  } else if (is("bytes") || is("rounds") || is("lookups") || is("nodes")) {
-    column.source = Source::kClosedForm;
-  } else if (is("accuracy") || is("agree")) {
-    column.source = Source::kRecorded;
-  }
-  return column;
-}
-
-ReportCell CellOf(const std::string& text, Format format) {
-  if (text.empty()) return {};
-  const std::optional<double> number = AsNumber(text);
-  if (format == Format::kText || !number.has_value()) return text;
-  const bool integral = *number == std::floor(*number);
-  if (format == Format::kBytes || (format == Format::kNumber && integral)) {
-    return static_cast<int64_t>(std::llround(*number));
-  }
-  return *number;
-}
-
-StatusOr<ReportTable> TableOfCsv(const fs::path& file, std::string_view id,
-                                 std::string_view title) {
-  LUTRA_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(file, kMostTextBytes));
-  LUTRA_ASSIGN_OR_RETURN(const CsvTable csv, ParseCsv(text, StrCat("'", file.string(), "'")));
-  ReportTable table;
-  table.id = id;
-  table.title = title;
-  table.note = StrCat("All of it is in ", file.filename().string(), ".");
-  for (size_t i = 0; i < csv.head.size(); ++i) {
-    bool numbers = !csv.rows.empty();
-    for (const CsvRow& row : csv.rows) {
-      numbers = numbers && (row.cells[i].empty() || AsNumber(row.cells[i]).has_value());
-    }
-    table.columns.push_back(ColumnOf(csv.head[i], numbers));
-  }
-  for (const CsvRow& row : csv.rows) {
-    if (table.rows.size() == kMostRows) {
-      ++table.left_out;
-      continue;
-    }
-    std::vector<ReportCell> cells;
-    for (size_t i = 0; i < row.cells.size(); ++i) {
-      cells.push_back(CellOf(row.cells[i], table.columns[i].format));
-    }
-    table.Add(std::move(cells));
-  }
-  return table;
-}
-
-// -------------------------------------------------------------------------------------- sections
-
-Status AddTables(const fs::path& directory, Report& report) {
-  ReportSection section{"tables", "Tables", "Tables", {}};
-  for (const fs::path& file : FilesIn(directory / "tables", ".md")) {
-    LUTRA_ASSIGN_OR_RETURN(ReportTable table, TableOfMarkdown(file));
-    if (!table.columns.empty()) section.items.emplace_back(std::move(table));
-  }
-  if (!section.items.empty()) report.sections.push_back(std::move(section));
-  return absl::OkStatus();
-}
-
-Status AddFigures(const fs::path& directory, Report& report) {
-  ReportSection section{"figures", "Figures", "Figures", {}};
-  std::vector<fs::path> files = FilesIn(directory / "figures", ".svg");
-  const size_t all = files.size();
-  if (files.size() > kMostFigures) files.resize(kMostFigures);
-  for (const fs::path& file : files) {
-    LUTRA_ASSIGN_OR_RETURN(std::string svg, ReadTextFile(file, kMostFigureBytes));
-    const std::string name = file.stem().string();
-    section.items.emplace_back(ReportImage{PlainName(name), name, std::move(svg)});
-  }
-  if (all > files.size()) {
-    section.items.emplace_back(StrCat(all - files.size(), " figures are left out."));
-  }
-  if (!section.items.empty()) report.sections.push_back(std::move(section));
-  return absl::OkStatus();
-}
-
-Status AddPoints(const fs::path& directory, Report& report) {
-  ReportSection section{"points", "All points", "Points", {}};
-  LUTRA_ASSIGN_OR_RETURN(ReportTable summary,
-                         TableOfCsv(directory / "summary.csv", "summary", "Medians and quartiles"));
-  section.items.emplace_back(std::move(summary));
-  std::error_code error;
-  if (fs::exists(directory / "breakdown.csv", error)) {
-    LUTRA_ASSIGN_OR_RETURN(ReportTable breakdown, TableOfCsv(directory / "breakdown.csv",
-                                                             "breakdown", "By group of nodes"));
-    section.items.emplace_back(std::move(breakdown));
-  }
-  report.sections.push_back(std::move(section));
-  return absl::OkStatus();
-}
-
-Status AddHead(const fs::path& directory, Report& report) {
-  LUTRA_ASSIGN_OR_RETURN(const TomlFile file, TomlFile::Read(directory / "experiment.toml"));
-  const TomlTable root = file.root();
-  LUTRA_ASSIGN_OR_RETURN(report.title, root.Text("title"));
-  report.lead = "An experiment: what was swept, and what came out.";
-  for (const char* name : {"measure", "model", "protocol", "description"}) {
-    const StatusOr<std::string> text = root.Has(name) ? root.Text(name) : std::string();
-    if (text.ok() && !text->empty()) report.facts.emplace_back(name, *text);
-  }
-  for (const char* name : {"repetitions", "seed"}) {
-    const auto* value = root.Has(name) ? root.Find(name)->as_integer() : nullptr;
-    if (value != nullptr) report.facts.emplace_back(name, StrCat(value->get()));
-  }
-  const StatusOr<std::vector<TomlTable>> axes =
-      root.Has("axes") ? root.Tables("axes") : std::vector<TomlTable>();
-  if (!axes.ok()) return axes.status();
-  std::string names;
-  for (const TomlTable& axis : *axes) {
-    LUTRA_ASSIGN_OR_RETURN(const std::string name, axis.Text("name"));
-    names += StrCat(names.empty() ? "" : ", ", name);
-  }
-  if (!names.empty()) report.facts.emplace_back("swept", names);
-  return absl::OkStatus();
-}
+  const fs::path directory_;
+  const ExperimentResults results_;
+  Report report_;
+  ReportTable points_;                 // a row for each point
+  ReportTable cases_;                  // a row for each point and network
+  std::vector<ReportImage> figures_;   // of the experiment
+  std::vector<ReportImage> compared_;  // of its comparisons
+  std::string shown_first_;            // the picture of the first screen
+};
 
 }  // namespace
 
@@ -251,12 +470,8 @@ bool IsExperimentDirectory(const fs::path& directory) {
 }
 
 StatusOr<Report> ExperimentReport(const fs::path& directory) {
-  Report report;
-  LUTRA_RETURN_IF_ERROR(AddHead(directory, report));
-  LUTRA_RETURN_IF_ERROR(AddTables(directory, report));
-  LUTRA_RETURN_IF_ERROR(AddFigures(directory, report));
-  LUTRA_RETURN_IF_ERROR(AddPoints(directory, report));
-  return report;
+  LUTRA_ASSIGN_OR_RETURN(ExperimentResults results, ReadExperimentResults(directory));
+  return Writer(directory, std::move(results)).Write();
 }
 
 }  // namespace lutra

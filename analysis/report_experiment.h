@@ -9,12 +9,13 @@
 
 namespace lutra {
 
-// Whether a directory looks like the results of an experiment.
+// Whether a directory looks like an experiment.
 bool IsExperimentDirectory(const std::filesystem::path& directory);
 
-// Its title and settings (experiment.toml), its tables (tables/*.md), its figures (figures/*.svg),
-// and all points (summary.csv), breakdown.csv where it is there. An error names file, line and what
-// is wrong.
+// The first screen: what ran and how much of it is finished, what came out, on which machine, of
+// which versions and seeds, and its first picture. Then its tables, its comparisons with published
+// figures, its figures, all points, and the programs that ran. An error names file, line or field,
+// and what is wrong.
 StatusOr<Report> ExperimentReport(const std::filesystem::path& directory);
 
 }  // namespace lutra

@@ -23,14 +23,14 @@ constexpr size_t kLongText = 40;
 
 // The letter that marks a column whose numbers come from there.
 std::string_view Letter(Source source) {
-  static constexpr std::array<std::string_view, 6> kLetters = {"", "r", "c", "f", "m", "n"};
+  static constexpr std::array<std::string_view, 7> kLetters = {"", "r", "c", "f", "m", "n", "s"};
   return kLetters[static_cast<size_t>(source)];
 }
 
-std::string Mark(Source source) {
+std::string Mark(Source source, Subject subject) {
   if (source == Source::kNone) return "";
   return StrCat("<sup class=\"source\" title=\"", EscapeXml(Name(source)), ": ",
-                EscapeXml(Explanation(source)), "\">", Letter(source), "</sup>");
+                EscapeXml(Explanation(source, subject)), "\">", Letter(source), "</sup>");
 }
 
 bool IsNumber(Format format) { return format != Format::kText; }
@@ -70,6 +70,7 @@ std::string Unbroken(std::string_view text) {
 
 double AsNumber(const ReportCell& cell) {
   if (const auto* integer = std::get_if<int64_t>(&cell)) return static_cast<double>(*integer);
+  if (const auto* quoted = std::get_if<QuotedNumber>(&cell)) return quoted->value;
   const auto* number = std::get_if<double>(&cell);
   return number != nullptr ? *number : 0;
 }
@@ -83,7 +84,8 @@ std::string SortValue(const ReportCell& cell) {
 
 class TableWriter {
  public:
-  TableWriter(const ReportTable& table, std::string& out) : table_(table), out_(out) {}
+  TableWriter(const ReportTable& table, Subject subject, std::string& out)
+      : table_(table), subject_(subject), out_(out) {}
 
   void Write() {
     out_ += StrCat("<div class=\"table\" id=\"", table_.id, "\"><div class=\"table-head\"><h3>",
@@ -103,6 +105,11 @@ class TableWriter {
       note += StrCat(note.empty() ? "" : " ", Grouped(table_.left_out), " rows are left out.");
     }
     if (!note.empty()) out_ += StrCat("<p class=\"note\">", note, "</p>");
+    if (!table_.notes.empty()) {
+      out_ += "<ol class=\"note\">";
+      for (const std::string& each : table_.notes) out_ += StrCat("<li>", EscapeXml(each), "</li>");
+      out_ += "</ol>";
+    }
     out_ += "</div>\n";
   }
 
@@ -111,9 +118,9 @@ class TableWriter {
     out_ += StrCat("<th scope=\"col\"", IsNumber(column.format) ? " class=\"n\"" : "");
     if (column.source != Source::kNone) {
       out_ += StrCat(" title=\"", EscapeXml(column.name), ": ", EscapeXml(Name(column.source)),
-                     ". ", EscapeXml(Explanation(column.source)), "\"");
+                     ". ", EscapeXml(Explanation(column.source, subject_)), "\"");
     }
-    out_ += StrCat(">", EscapeXml(column.name), Mark(column.source), "</th>");
+    out_ += StrCat(">", EscapeXml(column.name), Mark(column.source, subject_), "</th>");
   }
 
   double LargestOf(size_t column) const {
@@ -144,6 +151,7 @@ class TableWriter {
   }
 
   const ReportTable& table_;
+  const Subject subject_;
   std::string& out_;
   std::vector<double> largest_;
 };
@@ -210,9 +218,9 @@ class PageWriter {
     out_ += "<dl class=\"results\">\n";
     for (const ReportResult& result : report_.results) {
       out_ += StrCat("<div", result.alarming ? " class=\"alarm\"" : "", "><dt>",
-                     EscapeXml(result.label), Mark(result.source), "</dt><dd class=\"value\">",
-                     Unbroken(result.value), "</dd><dd class=\"detail\">", Unbroken(result.detail),
-                     "</dd></div>\n");
+                     EscapeXml(result.label), Mark(result.source, report_.subject),
+                     "</dt><dd class=\"value\">", Unbroken(result.value),
+                     "</dd><dd class=\"detail\">", Unbroken(result.detail), "</dd></div>\n");
     }
     out_ += "</dl>\n";
   }
@@ -229,7 +237,7 @@ class PageWriter {
     if (const auto* text = std::get_if<std::string>(&item)) {
       out_ += StrCat("<p>", EscapeXml(*text), "</p>\n");
     } else if (const auto* table = std::get_if<ReportTable>(&item)) {
-      TableWriter(*table, out_).Write();
+      TableWriter(*table, report_.subject, out_).Write();
     } else if (const auto* figure = std::get_if<ReportFigure>(&item)) {
       out_ += StrCat("<figure><div class=\"wide\">", figure->wide.Svg(),
                      "</div><div class=\"narrow\">", figure->narrow.Svg(), "</div><figcaption>",
@@ -283,7 +291,7 @@ class PageWriter {
     out_ += "</main>\n<footer><h2>Where the numbers come from</h2><dl>";
     for (const Source source : Used()) {
       out_ += StrCat("<dt>", Letter(source), " ", EscapeXml(Name(source)), "</dt><dd>",
-                     EscapeXml(Explanation(source)), "</dd>");
+                     EscapeXml(Explanation(source, report_.subject)), "</dd>");
     }
     out_ += StrCat("</dl><p class=\"note\">Lutra ", Version(), "</p></footer>\n");
   }

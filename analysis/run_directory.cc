@@ -1,11 +1,10 @@
 #include "analysis/run_directory.h"
 
 #include <algorithm>
-#include <functional>
-#include <set>
 #include <utility>
 
 #include "analysis/cost_table.h"
+#include "analysis/json_fields.h"
 #include "analysis/machine.h"
 #include "analysis/trace_json.h"
 #include "core/file.h"
@@ -136,30 +135,6 @@ Status MayReplaceRun(const fs::path& directory) {
   return Annotate(status, StrCat("'", directory.string(), "' exists and is not a run directory"));
 }
 
-// Sees what the parser would take: one key twice in an object, of which it keeps the last, and
-// values nested so deep that whoever walks them needs much stack.
-class Watch {
- public:
-  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
-    if (depth > kDeepest) too_deep_ = true;
-    if (event == Json::parse_event_t::object_start) keys_.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys_.pop_back();
-    if (event == Json::parse_event_t::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second && duplicate_.empty()) duplicate_ = key;
-    }
-    return true;
-  }
-  const std::string& duplicate() const { return duplicate_; }
-  bool too_deep() const { return too_deep_; }
-
- private:
-  static constexpr int kDeepest = 32;
-  bool too_deep_ = false;
-  std::vector<std::set<std::string>> keys_;
-  std::string duplicate_;
-};
-
 std::string AsText(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -277,27 +252,7 @@ Status WriteRunDirectory(const fs::path& path, const RunRecord& run) {
 }
 
 StatusOr<Json> ReadRunJson(const fs::path& directory) {
-  const fs::path path = directory / kRunJson;
-  LUTRA_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path, kMostRunBytes));
-  const std::string where = StrCat("'", path.string(), "': ");
-  Watch watch;
-  Json run = Json::parse(text, std::ref(watch), /*allow_exceptions=*/false);
-  if (run.is_discarded()) return InvalidArgument(where, "expected JSON");
-  if (watch.too_deep()) return InvalidArgument(where, "expected fewer values within values");
-  if (!watch.duplicate().empty()) {
-    return InvalidArgument(where, watch.duplicate(), ": expected once, found twice");
-  }
-  if (!run.is_object())
-    return InvalidArgument(where, "expected an object, found ", run.type_name());
-  const auto format = run.find("format");
-  if (format == run.end() || !format->is_string()) {
-    return InvalidArgument(where, "format: expected ", kRunFormat, ", found none");
-  }
-  const auto& found = format->get_ref<const std::string&>();
-  if (found != kRunFormat) {
-    return InvalidArgument(where, "format: expected ", kRunFormat, ", found ", found);
-  }
-  return run;
+  return ReadJsonObject(directory / kRunJson, kMostRunBytes, kRunFormat);
 }
 
 StatusOr<RunFiles> ReadRunDirectory(const Registry& registry, const fs::path& directory) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/json_fields.h"
 #include "core/text.h"
 
 namespace lutra {
@@ -10,108 +11,23 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// No count of a session is larger.
-constexpr int64_t kMostCounted = int64_t{1} << 50;
 constexpr double kMostSeconds = 1e12;
 
-// An object of the document, and how to name its fields.
-class Fields {
- public:
-  Fields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {}
-
-  StatusOr<Fields> Object(std::string_view name) const {
-    const Json* const value = Find(name);
-    if (value == nullptr || !value->is_object()) return Wrong(name, "an object");
-    return Fields(*value, StrCat(where_, name, "."));
-  }
-
-  StatusOr<const Json*> List(std::string_view name) const {
-    const Json* const value = Find(name);
-    if (value == nullptr || !value->is_array()) return Wrong(name, "a list");
-    return value;
-  }
-
-  StatusOr<std::string> Text(std::string_view name) const {
-    const Json* const value = Find(name);
-    if (value == nullptr || !value->is_string()) return Wrong(name, "text");
-    return value->get<std::string>();
-  }
-
-  StatusOr<std::string> TextOrInteger(std::string_view name) const {
-    const Json* const value = Find(name);
-    if (value != nullptr && value->is_number_integer()) return value->dump();
-    if (value == nullptr || !value->is_string()) return Wrong(name, "text or a whole number");
-    return value->get<std::string>();
-  }
-
-  StatusOr<int64_t> Integer(std::string_view name) const {
-    const Json* const value = Find(name);
-    if (value == nullptr || !IsCount(*value)) return Wrong(name, "a whole number of at least 0");
-    return value->get<int64_t>();
-  }
-
-  StatusOr<double> Number(std::string_view name) const {
-    const Json* const value = Find(name);
-    if (value == nullptr || !value->is_number()) return Wrong(name, "a number");
-    const double number = value->get<double>();
-    if (!(number >= 0 && number <= kMostSeconds)) return Wrong(name, "a number of at least 0");
-    return number;
-  }
-
-  bool IsNull(std::string_view name) const {
-    const Json* const value = Find(name);
-    return value == nullptr || value->is_null();
-  }
-
-  Status Wrong(std::string_view name, std::string_view expected) const {
-    const Json* const value = Find(name);
-    const std::string found = value == nullptr ? "none" : value->dump(-1, ' ', true, kReplace);
-    return InvalidArgument(where_, name, ": expected ", expected, ", found ", found.substr(0, 60));
-  }
-
-  static bool IsCount(const Json& value) {
-    if (value.is_number_unsigned()) return value.get<uint64_t>() <= uint64_t{kMostCounted};
-    return value.is_number_integer() && value.get<int64_t>() >= 0 &&
-           value.get<int64_t>() <= kMostCounted;
-  }
-
- private:
-  static constexpr auto kReplace = Json::error_handler_t::replace;
-
-  const Json* Find(std::string_view name) const {
-    const auto found = object_.find(name);
-    return found == object_.end() ? nullptr : &*found;
-  }
-
-  const Json& object_;
-  std::string where_;
-};
-
-StatusOr<std::vector<std::string>> TextList(const Fields& fields, std::string_view name) {
-  LUTRA_ASSIGN_OR_RETURN(const Json* list, fields.List(name));
-  std::vector<std::string> texts;
-  for (const Json& text : *list) {
-    if (!text.is_string()) return fields.Wrong(name, "a list of texts");
-    texts.push_back(text.get<std::string>());
-  }
-  return texts;
-}
-
-Status ReadPhase(const Fields& fields, Phase phase, SessionSummary& session) {
+Status ReadPhase(const JsonFields& fields, Phase phase, SessionSummary& session) {
   const auto index = static_cast<size_t>(phase);
   LUTRA_ASSIGN_OR_RETURN(session.bytes[index], fields.Integer("bytes"));
-  LUTRA_ASSIGN_OR_RETURN(session.seconds[index], fields.Number("seconds"));
+  LUTRA_ASSIGN_OR_RETURN(session.seconds[index], fields.Number("seconds", kMostSeconds));
   return absl::OkStatus();
 }
 
-StatusOr<SessionSummary> SessionOf(const Fields& fields) {
+StatusOr<SessionSummary> SessionOf(const JsonFields& fields) {
   SessionSummary session;
   LUTRA_ASSIGN_OR_RETURN(session.examples, fields.Integer("examples"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields model, fields.Object("model"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields offline, fields.Object("offline"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields dealer, offline.Object("dealer"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields prepare, offline.Object("prepare"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields online, fields.Object("online"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields model, fields.Object("model"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields offline, fields.Object("offline"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields dealer, offline.Object("dealer"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields prepare, offline.Object("prepare"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields online, fields.Object("online"));
   LUTRA_RETURN_IF_ERROR(ReadPhase(model, Phase::kModel, session));
   LUTRA_RETURN_IF_ERROR(ReadPhase(dealer, Phase::kDeal, session));
   LUTRA_RETURN_IF_ERROR(ReadPhase(prepare, Phase::kPrepare, session));
@@ -123,7 +39,7 @@ StatusOr<SessionSummary> SessionOf(const Fields& fields) {
   return session;
 }
 
-StatusOr<OutputSummary> OutputOf(const Fields& fields) {
+StatusOr<OutputSummary> OutputOf(const JsonFields& fields) {
   OutputSummary output;
   LUTRA_ASSIGN_OR_RETURN(output.prediction, fields.Integer("prediction"));
   LUTRA_ASSIGN_OR_RETURN(const Json* logits, fields.List("logits"));
@@ -138,45 +54,69 @@ StatusOr<OutputSummary> OutputOf(const Fields& fields) {
 
 // Every element of a list of objects.
 template <class Read, class Value>
-Status ReadEach(const Fields& fields, std::string_view name, const std::string& where, Read read,
+Status ReadEach(const JsonFields& fields, std::string_view name, Read read,
                 std::vector<Value>& values) {
-  LUTRA_ASSIGN_OR_RETURN(const Json* list, fields.List(name));
-  for (size_t i = 0; i < list->size(); ++i) {
-    if (!(*list)[i].is_object()) return fields.Wrong(name, "a list of objects");
-    LUTRA_ASSIGN_OR_RETURN(Value value,
-                           read(Fields((*list)[i], StrCat(where, name, "[", i, "]."))));
+  LUTRA_ASSIGN_OR_RETURN(const std::vector<JsonFields> objects, fields.Objects(name));
+  for (const JsonFields& object : objects) {
+    LUTRA_ASSIGN_OR_RETURN(Value value, read(object));
     values.push_back(std::move(value));
   }
   return absl::OkStatus();
 }
 
-StatusOr<Peaks> PeaksOf(const Fields& fields) {
+StatusOr<LinkFacts> LinkOf(const JsonFields& fields) {
+  LinkFacts link;
+  LUTRA_ASSIGN_OR_RETURN(link.phase, fields.Text("phase"));
+  LUTRA_ASSIGN_OR_RETURN(link.from, fields.Text("from"));
+  LUTRA_ASSIGN_OR_RETURN(link.to, fields.Text("to"));
+  LUTRA_ASSIGN_OR_RETURN(link.bytes, fields.Integer("bytes"));
+  return link;
+}
+
+// An object of networks, by their names.
+Status ReadPredicted(const JsonFields& fields, RunFacts& facts) {
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields predicted, fields.Object("predicted"));
+  for (const auto& [network, times] : predicted.object().items()) {
+    LUTRA_ASSIGN_OR_RETURN(const JsonFields of_network, predicted.Object(network));
+    PredictedSeconds& seconds = facts.predicted.emplace_back();
+    seconds.network = network;
+    LUTRA_ASSIGN_OR_RETURN(seconds.offline, of_network.Number("offline_seconds", kMostSeconds));
+    LUTRA_ASSIGN_OR_RETURN(seconds.online, of_network.Number("online_seconds", kMostSeconds));
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<Peaks> PeaksOf(const JsonFields& fields) {
   Peaks peaks;
   LUTRA_ASSIGN_OR_RETURN(const Json* products, fields.List("products_per_second"));
   if (products->size() != peaks.products.size()) {
     return fields.Wrong("products_per_second", "three numbers");
   }
   for (size_t i = 0; i < peaks.products.size(); ++i) {
-    if (!(*products)[i].is_number()) return fields.Wrong("products_per_second", "three numbers");
-    peaks.products[i] = (*products)[i].get<double>();
+    const Json& product = (*products)[i];
+    const double rate = product.is_number() ? product.get<double>() : -1;
+    if (!(rate >= 0 && rate <= JsonFields::kMostNumber)) {
+      return fields.Wrong("products_per_second", "three numbers");
+    }
+    peaks.products[i] = rate;
   }
   LUTRA_ASSIGN_OR_RETURN(peaks.cipher, fields.Number("cipher_bytes_per_second"));
   LUTRA_ASSIGN_OR_RETURN(peaks.memory, fields.Number("memory_bytes_per_second"));
   return peaks;
 }
 
-Status ReadSettings(const Fields& fields, RunFacts& facts) {
+Status ReadSettings(const JsonFields& fields, RunFacts& facts) {
   LUTRA_ASSIGN_OR_RETURN(facts.version, fields.Text("version"));
-  LUTRA_ASSIGN_OR_RETURN(facts.command, TextList(fields, "command"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields program, fields.Object("program"));
+  LUTRA_ASSIGN_OR_RETURN(facts.command, fields.Texts("command"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields program, fields.Object("program"));
   LUTRA_ASSIGN_OR_RETURN(facts.digest, program.Text("digest"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields model, fields.Object("model"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields model, fields.Object("model"));
   LUTRA_ASSIGN_OR_RETURN(facts.model, model.Text("name"));
-  LUTRA_ASSIGN_OR_RETURN(facts.labels, TextList(model, "labels"));
+  LUTRA_ASSIGN_OR_RETURN(facts.labels, model.Texts("labels"));
   LUTRA_ASSIGN_OR_RETURN(facts.plan, fields.Text("plan"));
   LUTRA_ASSIGN_OR_RETURN(facts.tables, fields.Text("tables"));
   LUTRA_ASSIGN_OR_RETURN(facts.deployment, fields.Text("deployment"));
-  LUTRA_ASSIGN_OR_RETURN(const Fields machine, fields.Object("machine"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields machine, fields.Object("machine"));
   LUTRA_ASSIGN_OR_RETURN(facts.processor, machine.Text("processor"));
   LUTRA_ASSIGN_OR_RETURN(facts.cores, machine.Integer("cores"));
   LUTRA_ASSIGN_OR_RETURN(facts.machine_memory_bytes, machine.Integer("memory_bytes"));
@@ -184,15 +124,25 @@ Status ReadSettings(const Fields& fields, RunFacts& facts) {
   LUTRA_ASSIGN_OR_RETURN(facts.threads, fields.Integer("threads"));
   LUTRA_ASSIGN_OR_RETURN(facts.batch, fields.Integer("batch"));
   LUTRA_ASSIGN_OR_RETURN(facts.seed, fields.TextOrInteger("seed"));
+  if (!fields.IsNull("memory")) {
+    LUTRA_ASSIGN_OR_RETURN(const JsonFields memory, fields.Object("memory"));
+    if (!memory.IsNull("limit_bytes")) {
+      LUTRA_ASSIGN_OR_RETURN(facts.memory_limit, memory.Integer("limit_bytes"));
+    }
+  }
   return absl::OkStatus();
 }
 
-Status ReadResults(const Fields& fields, RunFacts& facts) {
+Status ReadResults(const JsonFields& fields, RunFacts& facts) {
+  if (!fields.IsNull("links")) {
+    LUTRA_RETURN_IF_ERROR(ReadEach(fields, "links", LinkOf, facts.links));
+  }
+  if (!fields.IsNull("predicted")) LUTRA_RETURN_IF_ERROR(ReadPredicted(fields, facts));
   if (!fields.IsNull("peak_memory_bytes")) {
     LUTRA_ASSIGN_OR_RETURN(facts.peak_memory_bytes, fields.Integer("peak_memory_bytes"));
   }
   if (!fields.IsNull("peaks")) {
-    LUTRA_ASSIGN_OR_RETURN(const Fields peaks, fields.Object("peaks"));
+    LUTRA_ASSIGN_OR_RETURN(const JsonFields peaks, fields.Object("peaks"));
     LUTRA_ASSIGN_OR_RETURN(facts.peaks, PeaksOf(peaks));
   }
   if (!fields.IsNull("accuracy")) {
@@ -204,14 +154,19 @@ Status ReadResults(const Fields& fields, RunFacts& facts) {
   return absl::OkStatus();
 }
 
-// Sums over the sessions stay in 64 bits.
-Status CheckSums(const Fields& fields, const RunFacts& facts) {
+// Sums over sessions and links stay in 64 bits.
+Status CheckSums(const JsonFields& fields, const RunFacts& facts) {
   int64_t sum = 0;
   for (const SessionSummary& session : facts.sessions) {
     int64_t largest = std::max(session.examples, session.framing_bytes);
     for (const int64_t bytes : session.bytes) largest = std::max(largest, bytes);
     if (largest > (int64_t{1} << 60) - sum) return fields.Wrong("sessions", "smaller counts");
     sum += largest;
+  }
+  int64_t sent = 0;
+  for (const LinkFacts& link : facts.links) {
+    if (link.bytes > (int64_t{1} << 60) - sent) return fields.Wrong("links", "smaller counts");
+    sent += link.bytes;
   }
   return absl::OkStatus();
 }
@@ -238,14 +193,13 @@ double RunFacts::seconds(Phase phase) const {
 
 StatusOr<RunFacts> RunFactsOf(const Json& run, std::string_view where) {
   if (!run.is_object()) return InvalidArgument(where, ": expected an object");
-  const std::string prefix = StrCat(where, ": ");
-  const Fields fields(run, prefix);
+  const JsonFields fields(run, StrCat(where, ": "));
   RunFacts facts;
   LUTRA_RETURN_IF_ERROR(ReadSettings(fields, facts));
-  LUTRA_RETURN_IF_ERROR(ReadEach(fields, "sessions", prefix, SessionOf, facts.sessions));
-  LUTRA_RETURN_IF_ERROR(CheckSums(fields, facts));
-  LUTRA_RETURN_IF_ERROR(ReadEach(fields, "outputs", prefix, OutputOf, facts.outputs));
+  LUTRA_RETURN_IF_ERROR(ReadEach(fields, "sessions", SessionOf, facts.sessions));
+  LUTRA_RETURN_IF_ERROR(ReadEach(fields, "outputs", OutputOf, facts.outputs));
   LUTRA_RETURN_IF_ERROR(ReadResults(fields, facts));
+  LUTRA_RETURN_IF_ERROR(CheckSums(fields, facts));
   const auto agrees = run.find("agrees_with_ideal");
   if (agrees != run.end() && agrees->is_boolean()) facts.agrees_with_ideal = agrees->get<bool>();
   return facts;

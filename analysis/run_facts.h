@@ -14,6 +14,12 @@
 
 namespace lutra {
 
+// What all sessions sent over a link.
+struct LinkFacts {
+  std::string phase, from, to;
+  int64_t bytes = 0;
+};
+
 struct RunFacts {
   std::string version;
   std::vector<std::string> command;
@@ -28,9 +34,12 @@ struct RunFacts {
   int64_t threads = 0;
   std::string seed;  // "operating-system" or the number
   int64_t batch = 0;
+  std::optional<int64_t> memory_limit;  // in bytes, that was asked for
   std::vector<SessionSummary> sessions;
   std::optional<Peaks> peaks;
   std::optional<int64_t> peak_memory_bytes;
+  std::vector<LinkFacts> links;
+  std::vector<PredictedSeconds> predicted;
   std::vector<OutputSummary> outputs;
   std::optional<bool> agrees_with_ideal;
   std::optional<double> accuracy, accuracy_ideal;

@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 
 // More than any run sends; sums of so many stay in 64 bits.
 constexpr int64_t kMostCounted = int64_t{1} << 60;
+// More than any run takes; a sum in nanoseconds stays in 64 bits.
+constexpr double kMostSeconds = 1e9;
 
 template <class Value, class Values>
 StatusOr<Value> Named(const CsvTable& table, const CsvRow& row, size_t column, const Values& values,
@@ -56,6 +58,14 @@ StatusOr<int64_t> CountAt(const CsvTable& table, const CsvRow& row, size_t colum
   if (count > kMostCounted - sum) return CsvError(table, row, column, "less in all");
   sum += count;
   return count;
+}
+
+// Seconds whose sum with those before them stays in bounds.
+StatusOr<double> SecondsAt(const CsvTable& table, const CsvRow& row, size_t column, double& sum) {
+  LUTRA_ASSIGN_OR_RETURN(const double seconds, CsvNumber(table, row, column));
+  sum += seconds;
+  if (sum > kMostSeconds) return CsvError(table, row, column, "less in all");
+  return seconds;
 }
 
 Status Twice(const CsvTable& table, const CsvRow& row) {
@@ -104,11 +114,12 @@ Status ReadLevelRows(const fs::path& path, const Program& program, RunTables& ta
 Status ReadWorkRows(const fs::path& path, const Program& program, RunTables& tables) {
   static constexpr std::array<std::string_view, 4> kColumns = {"node", "phase", "role", "seconds"};
   LUTRA_ASSIGN_OR_RETURN(const CsvTable table, ReadCsv(path, kColumns));
+  double sum = 0;
   for (const CsvRow& row : table.rows) {
     LUTRA_ASSIGN_OR_RETURN(const Node* node, NodeAt(table, row, 0, program));
     LUTRA_ASSIGN_OR_RETURN(const Phase phase, PhaseAt(table, row, 1));
     LUTRA_ASSIGN_OR_RETURN(const Role role, RoleAt(table, row, 2));
-    LUTRA_ASSIGN_OR_RETURN(const double seconds, CsvNumber(table, row, 3));
+    LUTRA_ASSIGN_OR_RETURN(const double seconds, SecondsAt(table, row, 3, sum));
     if (!tables.seconds.insert({{node->id, phase, role}, seconds}).second) {
       return Twice(table, row);
     }
@@ -123,18 +134,20 @@ Status ReadProfileRows(const fs::path& path, RunTables& tables) {
   static constexpr std::array kBounds = {Bound::kProducts, Bound::kCipher, Bound::kMemory,
                                          Bound::kMessages};
   LUTRA_ASSIGN_OR_RETURN(const CsvTable table, ReadCsv(path, kColumns));
+  double seconds = 0, least_seconds = 0;
+  int64_t products = 0, cipher = 0, memory = 0, messages = 0;
   for (const CsvRow& row : table.rows) {
     ProfileRow profile;
     LUTRA_ASSIGN_OR_RETURN(profile.phase, PhaseAt(table, row, 0));
     profile.operation = row.cells[1];
     LUTRA_ASSIGN_OR_RETURN(profile.role, RoleAt(table, row, 2));
-    LUTRA_ASSIGN_OR_RETURN(profile.seconds, CsvNumber(table, row, 3));
+    LUTRA_ASSIGN_OR_RETURN(profile.seconds, SecondsAt(table, row, 3, seconds));
     // The file does not say in which lanes.
-    LUTRA_ASSIGN_OR_RETURN(profile.work.products[0], CsvInteger(table, row, 4));
-    LUTRA_ASSIGN_OR_RETURN(profile.work.cipher, CsvInteger(table, row, 5));
-    LUTRA_ASSIGN_OR_RETURN(profile.work.memory, CsvInteger(table, row, 6));
-    LUTRA_ASSIGN_OR_RETURN(profile.work.messages, CsvInteger(table, row, 7));
-    LUTRA_ASSIGN_OR_RETURN(profile.least_seconds, CsvNumber(table, row, 8));
+    LUTRA_ASSIGN_OR_RETURN(profile.work.products[0], CountAt(table, row, 4, products));
+    LUTRA_ASSIGN_OR_RETURN(profile.work.cipher, CountAt(table, row, 5, cipher));
+    LUTRA_ASSIGN_OR_RETURN(profile.work.memory, CountAt(table, row, 6, memory));
+    LUTRA_ASSIGN_OR_RETURN(profile.work.messages, CountAt(table, row, 7, messages));
+    LUTRA_ASSIGN_OR_RETURN(profile.least_seconds, SecondsAt(table, row, 8, least_seconds));
     LUTRA_ASSIGN_OR_RETURN(profile.bound, Named<Bound>(table, row, 9, kBounds, "a bound"));
     tables.profile.push_back(std::move(profile));
   }

@@ -22,7 +22,8 @@ struct RunTables {
 };
 
 // Errors name file, line, column, expected and found: a table that is missing or has other columns,
-// a row that is not of this program, twice the same row, a count that is negative or too large.
+// a row that is not of this program, twice the same row, counts or seconds that are negative or too
+// large.
 StatusOr<RunTables> ReadRunTables(const std::filesystem::path& directory, const Program& program);
 
 }  // namespace lutra

@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "analysis/cost_table.h"
+#include "analysis/markup.h"
+#include "analysis/result_column.h"
 #include "core/file.h"
 #include "experiments/lab/figure.h"
-#include "experiments/lab/result_column.h"
 
 namespace lutra {
 namespace {

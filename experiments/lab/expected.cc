@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "analysis/csv.h"
+#include "analysis/result_column.h"
 #include "core/file.h"
 #include "experiments/lab/data_table.h"
-#include "experiments/lab/result_column.h"
 #include "experiments/lab/results.h"
 
 namespace lutra {

@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "analysis/networks.h"
+#include "analysis/result_column.h"
 #include "core/command_line.h"
 #include "core/file.h"
 #include "core/toml_file.h"
 #include "experiments/lab/published.h"
-#include "experiments/lab/result_column.h"
 #include "models/protocol_program.h"
 #include "models/synthetic.h"
 

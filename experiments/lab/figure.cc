@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "analysis/cost_table.h"
+#include "analysis/result_column.h"
 #include "core/file.h"
 #include "experiments/lab/child_program.h"
-#include "experiments/lab/result_column.h"
 
 namespace lutra {
 namespace {

@@ -18,6 +18,7 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
+#include "analysis/report_command.h"
 #include "core/command_line.h"
 #include "core/file.h"
 #include "core/matrix_product.h"
@@ -404,6 +405,7 @@ class Lab {
   // Results, tables, figures and the index, from all runs that are there.
   Status Collect() {
     LUTRA_ASSIGN_OR_RETURN(const Results results, CollectResults(experiment_, plan_, finished_));
+    LUTRA_RETURN_IF_ERROR(RemoveReport(directory_.path()));  // of earlier results
     LUTRA_RETURN_IF_ERROR(directory_.Write("results.csv", CsvOf(results.runs)));
     LUTRA_RETURN_IF_ERROR(directory_.Write("results.jsonl", JsonLinesOf(results.runs)));
     LUTRA_RETURN_IF_ERROR(directory_.Write("summary.csv", CsvOf(results.summary)));

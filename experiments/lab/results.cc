@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "analysis/replay.h"
-#include "experiments/lab/result_column.h"
+#include "analysis/result_column.h"
 
 namespace lutra {
 namespace {

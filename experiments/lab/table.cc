@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analysis/cost_table.h"
+#include "analysis/markup.h"
 #include "core/file.h"
 
 namespace lutra {
@@ -34,48 +35,6 @@ std::string ThreeDigits(double value) {
   const double magnitude = std::floor(std::log10(std::abs(value)));
   const int digits = std::max(0, 2 - static_cast<int>(magnitude));
   return Fixed(value, std::min(digits, 9));
-}
-
-std::string InMarkdown(std::string_view text) {
-  std::string safe;
-  for (const char character : text) {
-    if (character == '|' || character == '\\' || character == '*' || character == '_' ||
-        character == '<' || character == '`') {
-      safe += '\\';
-    }
-    safe += character == '\n' ? ' ' : character;
-  }
-  return safe;
-}
-
-std::string InLatex(std::string_view text) {
-  std::string safe;
-  for (const char character : text) {
-    switch (character) {
-      case '\\':
-        safe += "\\textbackslash{}";
-        break;
-      case '~':
-        safe += "\\textasciitilde{}";
-        break;
-      case '^':
-        safe += "\\textasciicircum{}";
-        break;
-      case '&':
-      case '%':
-      case '$':
-      case '#':
-      case '_':
-      case '{':
-      case '}':
-        safe += '\\';
-        safe += character;
-        break;
-      default:
-        safe += character == '\n' ? ' ' : character;
-    }
-  }
-  return safe;
 }
 
 std::string HumanCell(const ResultColumn& column, const std::optional<Median>& median) {

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "analysis/result_column.h"
 #include "core/status.h"
 #include "experiments/lab/experiment.h"
-#include "experiments/lab/result_column.h"
 #include "experiments/lab/results.h"
 
 namespace lutra {
@@ -19,10 +19,6 @@ std::string HumanCell(const ResultColumn& column, const std::optional<Median>& m
 
 // Three digits, however small or large: "0.000123", "0.123", "12.3", "1230".
 std::string ThreeDigits(double value);
-
-// A text as it stands in a cell of Markdown, and of LaTeX.
-std::string InMarkdown(std::string_view text);
-std::string InLatex(std::string_view text);
 
 // A table as Markdown, and as LaTeX with booktabs (to \input; text is escaped).
 struct RenderedTable {

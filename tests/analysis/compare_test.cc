@@ -28,7 +28,8 @@ class Runs {
   Runs(const Runs&) = delete;
   Runs& operator=(const Runs&) = delete;
 
-  std::string Add(const std::string& name, LinearForm linear, double online_seconds) {
+  std::string Add(const std::string& name, LinearForm linear, double online_seconds,
+                  const std::vector<std::string>& more_flags = {}) {
     Case given;
     AddLayers(given, 2, linear, LookupForm::kReshare);
     Outcome outcome = RunCase(given);
@@ -36,6 +37,7 @@ class Runs {
     RunSummary summary;
     summary.command = {"lutra-sim", "model", "--linear",
                        linear == LinearForm::kMasked ? "masked" : "replicated"};
+    summary.command.insert(summary.command.end(), more_flags.begin(), more_flags.end());
     summary.model = "model";
     summary.accuracy = 0.75;
     summary.peak_memory_bytes = 1 << 20;
@@ -143,6 +145,45 @@ TEST_CASE("What changed most comes first, and other programs are said to be othe
   CHECK(json["rows"][3]["ratios"][0] == 1.0);
 }
 
+TEST_CASE("Every setting that differs is told, from run.json and from the command",
+          "[analysis][compare]") {
+  Runs runs;
+  const Registry registry = Registry::WithBuiltins();
+  const std::string a = runs.Add("a", LinearForm::kMasked, 1.5);
+  const auto differing = [&](const std::vector<std::string>& flags) {
+    const std::string b = runs.Add("b", LinearForm::kMasked, 1.5, flags);
+    const auto comparison = CompareRuns(registry, std::vector{a, b});
+    REQUIRE(comparison.ok());
+    std::string text;
+    for (const CompareSetting& setting : comparison->settings) {
+      if (!setting.differs()) continue;
+      text += StrCat(setting.name, ": ", setting.values[0], " / ", setting.values[1], "; ");
+    }
+    return text;
+  };
+  CHECK(differing({"--network", "wan-100m", "--shape=all"}) ==
+        "network: as the machine is / wan-100m; shape: parties / all; ");
+  CHECK(differing({"--rounding", "plain", "--no-check", "--profile", "--input", "x.txt"}) ==
+        "input: not given / x.txt; no-check: not given / given; profile: not given / given; "
+        "rounding: centred / plain; ");
+  CHECK(differing({"--residual-bits=6", "--insecure-plaintext"}) ==
+        "insecure-plaintext: not given / given; residual-bits: of the model / 6; ");
+  // A default that is said, where it was written to, and a flag that this version does not know.
+  CHECK(differing({"--tapes", "stream", "--lookup=reshare", "--out", "elsewhere", "--quiet"})
+            .empty());
+  CHECK(differing({"--warp", "9"}) == "warp: not given / 9; ");
+}
+
+TEST_CASE("Text of a run cannot steer a terminal", "[analysis][compare]") {
+  Runs runs;
+  const std::string a = runs.Add("a", LinearForm::kMasked, 1.5);
+  const std::string b =
+      runs.Add("b", LinearForm::kMasked, 1.5, {"--input", "x\x1b[2J\ny\xe2\x80\xae.txt"});
+  const std::string text = Output({"compare", a, b});
+  CHECK(text.find("x [2J y.txt") != std::string::npos);
+  CHECK(text.find('\x1b') == std::string::npos);
+}
+
 TEST_CASE("What is not a whole run directory is an error that names it", "[analysis][compare]") {
   Runs runs;
   const std::string a = runs.Add("a", LinearForm::kMasked, 1.5);
@@ -169,18 +210,32 @@ TEST_CASE("What is not a whole run directory is an error that names it", "[analy
   auto changed = *json;
   changed["sessions"] = "two";
   put(changed);
-  CHECK(error({a, damaged}).find("sessions: expected a list of sessions, found string") !=
+  CHECK(error({a, damaged}).find("run.json': sessions: expected a list, found \"two\"") !=
         std::string::npos);
-  // What has another type is not known; nothing breaks.
+  const auto found = [&](const char* pointer, const nlohmann::ordered_json& value) {
+    changed = *json;
+    changed[nlohmann::ordered_json::json_pointer(pointer)] = value;
+    put(changed);
+    return error({a, damaged});
+  };
+  CHECK(found("/links", 7).find("links: expected a list, found 7") != std::string::npos);
+  CHECK(found("/predicted/here", 7).find("predicted.here: expected an object") !=
+        std::string::npos);
+  CHECK(found("/sessions/0/online", "fast").find("sessions[0].online: expected an object") !=
+        std::string::npos);
+  CHECK(found("/sessions/0/online/bytes", 1e300).find("bytes: expected a whole number") !=
+        std::string::npos);
+  CHECK(found("/model/name", 1.5).find("model.name: expected text, found 1.5") !=
+        std::string::npos);
+  // What a run need not have.
   changed = *json;
-  changed["links"] = 7;
-  changed["command"] = nullptr;
-  changed["predicted"] = nlohmann::json::array();
-  changed["sessions"][0]["online"] = "fast";
+  changed.erase("links");
+  changed["predicted"] = nullptr;
+  changed["accuracy"] = nullptr;
   put(changed);
   const auto comparison = CompareRuns(registry, std::vector{a, damaged});
   REQUIRE(comparison.ok());
-  CHECK(!RowOf(*comparison, "total", "online bytes").values[1].has_value());
+  CHECK(!RowOf(*comparison, "total", "accuracy").values[1].has_value());
   CHECK(!ComparisonText(*comparison).empty());
   CHECK(!ComparisonJson(*comparison).dump().empty());
 }

@@ -1,4 +1,4 @@
-#include "experiments/lab/result_column.h"
+#include "analysis/result_column.h"
 
 #include <array>
 

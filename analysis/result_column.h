@@ -1,6 +1,6 @@
 // What an experiment can tell of a run, column by column of its results.
-#ifndef LUTRA_EXPERIMENTS_LAB_RESULT_COLUMN_H_
-#define LUTRA_EXPERIMENTS_LAB_RESULT_COLUMN_H_
+#ifndef LUTRA_ANALYSIS_RESULT_COLUMN_H_
+#define LUTRA_ANALYSIS_RESULT_COLUMN_H_
 
 #include <span>
 #include <string_view>
@@ -26,4 +26,4 @@ const ResultColumn* FindResultColumn(std::string_view name);
 
 }  // namespace lutra
 
-#endif  // LUTRA_EXPERIMENTS_LAB_RESULT_COLUMN_H_
+#endif  // LUTRA_ANALYSIS_RESULT_COLUMN_H_
