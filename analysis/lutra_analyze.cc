@@ -1,15 +1,32 @@
 #include <cstdio>
+#include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/analyze.h"
 #include "core/command_line.h"
 
-int main(int count, char** values) {
-  const std::vector<std::string> arguments = lutra::ArgumentsOfMain(count, values);
-  const lutra::StatusOr<std::string> text = lutra::Analyze(arguments);
-  if (!text.ok()) return lutra::ReportError("lutra-analyze", text.status());
+namespace lutra {
+namespace {
+
+constexpr std::string_view kProgram = "lutra-analyze";
+
+int Main(int count, char** values) {
+  const StatusOr<std::string> text = Analyze(ArgumentsOfMain(count, values));
+  if (!text.ok()) return ReportError(kProgram, text.status());
   const bool written = std::fwrite(text->data(), 1, text->size(), stdout) == text->size();
   if (written && std::fflush(stdout) == 0) return 0;
-  return lutra::ReportError("lutra-analyze", lutra::Unavailable("cannot write to stdout"));
+  return ReportError(kProgram, Unavailable("cannot write to stdout"));
+}
+
+}  // namespace
+}  // namespace lutra
+
+int main(int count, char** values) {
+  try {
+    return lutra::Main(count, values);
+  } catch (const std::bad_alloc&) {
+    return lutra::ReportError(lutra::kProgram, lutra::Unavailable("not enough memory"));
+  }
 }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <queue>
 #include <string>
-#include <tuple>
 #include <utility>
 
 namespace lutra {
@@ -15,17 +15,22 @@ namespace {
 constexpr size_t kNone = std::numeric_limits<size_t>::max();
 constexpr int64_t kMostBytes = int64_t{1} << 60;  // on a channel
 
+int32_t TracedThreads(const Trace& trace, Role role) {
+  const auto threads = trace.threads.find(role);
+  return threads == trace.threads.end() ? 1 : threads->second;
+}
+
 // A step that happened, and the one that it waited for last.
 struct Step {
   CriticalStep step;
   size_t before = kNone;
 };
 
-// What one phase and level sends over one link, in the order in which it is sent. One track sends
-// it and one takes it.
+// A stream of messages on its way. One track sends it and one takes it. Amounts are bytes, or
+// messages where these are without payload.
 struct Channel {
   struct Arrival {
-    int64_t bytes;  // that are there, of all messages so far
+    int64_t amount;  // that is there, of all messages so far
     double time;
     size_t step;
   };
@@ -59,8 +64,8 @@ class StageRun {
   StatusOr<StageReplay> Run();
 
  private:
-  using ChannelKey = std::tuple<Phase, int32_t, Role, Role>;  // level, from, to
-  struct Server {                                             // does one thing at a time
+  using ChannelKey = std::pair<Phase, TraceStream>;
+  struct Server {  // does one thing at a time
     double free = 0;
     size_t step = kNone;  // the last one
   };
@@ -74,7 +79,7 @@ class StageRun {
   void Next(size_t index);
   void Receive(Track& track, size_t index);
   // Sets when and why the bytes are there that a receipt waits for; false if they are not sent yet.
-  bool Arrive(Track& track, Channel& channel, int64_t bytes);
+  bool Arrive(Track& track, Channel& channel, int64_t amount);
   void Transmit(const Track& track, const TraceEvent& event, Channel& channel);
   // The role of the track is busy for so long as soon as it is free; the track goes on afterwards.
   void Occupy(Track& track, CriticalStep step, double seconds);
@@ -100,23 +105,22 @@ class StageRun {
 };
 
 std::string StageRun::Where(const ChannelKey& key) const {
-  const auto& [phase, level, from, to] = key;
-  return StrCat("trace: session ", session_, ", ", Name(phase), " level ", level, ", ", Name(from),
-                " -> ", Name(to));
+  const auto& [phase, stream] = key;
+  return StrCat("trace: session ", session_, ", ", Name(phase), " level ", stream.level, ", ",
+                Name(stream.from), " -> ", Name(stream.to));
 }
 
 Status StageRun::AddMessage(const TraceEvent& event, Track& track) {
-  const bool is_send = event.kind == TraceEvent::Kind::kSend;
-  const ChannelKey key = {track.phase, event.level, is_send ? track.role : event.peer,
-                          is_send ? event.peer : track.role};
+  const ChannelKey key = {track.phase, StreamOf(event, track.role)};
   const auto [found, is_new] = channel_numbers_.emplace(key, channels_.size());
   if (is_new) channels_.emplace_back();
   Channel& channel = channels_[found->second];
+  const bool is_send = event.kind == TraceEvent::Kind::kSend;
   int64_t& sum = is_send ? channel.sent_in_all : channel.taken_in_all;
-  if (event.bytes < 0 || event.bytes > kMostBytes - sum) {
+  if (event.bytes < 0 || AmountOf(event) > kMostBytes - sum) {
     return InvalidArgument(Where(key), ": expected 0 to 2^60 bytes, found more or less");
   }
-  sum += event.bytes;
+  sum += AmountOf(event);
   track.channels.back() = found->second;
   return absl::OkStatus();
 }
@@ -141,8 +145,8 @@ Status StageRun::CheckSent() const {
     const Channel& channel = channels_[number];
     if (channel.taken_in_all <= channel.sent_in_all) continue;
     return InvalidArgument(Where(key), ": expected ", channel.taken_in_all,
-                           " bytes to be sent, as many as are received, found ",
-                           channel.sent_in_all);
+                           key.second.is_empty ? " messages without payload" : " bytes",
+                           " to be sent, as many as are received, found ", channel.sent_in_all);
   }
   return absl::OkStatus();
 }
@@ -150,7 +154,7 @@ Status StageRun::CheckSent() const {
 Status StageRun::CycleError() const {
   for (const auto& [key, number] : channel_numbers_) {
     if (channels_[number].reader == kNone) continue;
-    return InvalidArgument(Where(key), ": ", Name(std::get<3>(key)),
+    return InvalidArgument(Where(key), ": ", Name(key.second.to),
                            " waits for what is sent only after it went on");
   }
   LUTRA_CHECK(false);  // every track that did not end waits on a channel
@@ -181,10 +185,9 @@ void StageRun::Next(size_t index) {
       .role = track.role, .peer = event.peer, .phase = track.phase, .level = event.level};
   switch (event.kind) {
     case TraceEvent::Kind::kWork: {
-      const auto threads = trace_.threads.find(track.role);
       step.node = event.node;
       Occupy(track, step,
-             WorkSeconds(event.span, threads == trace_.threads.end() ? 1 : threads->second,
+             WorkSeconds(event.span, TracedThreads(trace_, track.role),
                          network_.compute[Index(track.role)]));
       break;
     }
@@ -204,29 +207,27 @@ void StageRun::Next(size_t index) {
 void StageRun::Receive(Track& track, size_t index) {
   const TraceEvent& event = (*track.events)[track.next];
   Channel& channel = channels_[track.channels[track.next]];
-  if (event.bytes > 0 && !track.arrived) {
+  if (!track.arrived) {
     channel.reader = index;
-    if (!Arrive(track, channel, event.bytes)) return;  // who sends it wakes the track
-    Push(index);                                       // others may be ready before it arrives
+    if (!Arrive(track, channel, AmountOf(event))) return;  // who sends it wakes the track
+    Push(index);                                           // others may be ready before it arrives
     return;
   }
-  if (event.bytes > 0) {
-    Occupy(track,
-           {.kind = CriticalStep::Kind::kOverhead,
-            .role = track.role,
-            .peer = event.peer,
-            .phase = track.phase,
-            .level = event.level},
-           network_.overhead_seconds);
-  }
+  Occupy(track,
+         {.kind = CriticalStep::Kind::kOverhead,
+          .role = track.role,
+          .peer = event.peer,
+          .phase = track.phase,
+          .level = event.level},
+         network_.overhead_seconds);
   track.arrived = false;
   ++track.next;
   Push(index);
 }
 
-bool StageRun::Arrive(Track& track, Channel& channel, int64_t bytes) {
-  const int64_t needed = channel.taken + bytes;
-  while (channel.next < channel.arrivals.size() && channel.arrivals[channel.next].bytes < needed) {
+bool StageRun::Arrive(Track& track, Channel& channel, int64_t amount) {
+  const int64_t needed = channel.taken + amount;
+  while (channel.next < channel.arrivals.size() && channel.arrivals[channel.next].amount < needed) {
     ++channel.next;
   }
   if (channel.next == channel.arrivals.size()) return false;
@@ -254,12 +255,12 @@ void StageRun::Transmit(const Track& track, const TraceEvent& event, Channel& ch
   step.begin = steps_[sent].step.end;
   step.end = step.begin + network_.link(track.role, event.peer).latency_seconds;
   const size_t arrived = Append(step, sent);
-  const int64_t before = channel.arrivals.empty() ? 0 : channel.arrivals.back().bytes;
-  channel.arrivals.push_back({before + event.bytes, step.end, arrived});
+  const int64_t before = channel.arrivals.empty() ? 0 : channel.arrivals.back().amount;
+  channel.arrivals.push_back({before + AmountOf(event), step.end, arrived});
   if (channel.reader == kNone) return;
   const size_t reader = channel.reader;
   Track& other = tracks_[reader];
-  if (Arrive(other, channel, (*other.events)[other.next].bytes)) Push(reader);
+  if (Arrive(other, channel, AmountOf((*other.events)[other.next]))) Push(reader);
 }
 
 void StageRun::Occupy(Track& track, CriticalStep step, double seconds) {
@@ -304,6 +305,19 @@ StageReplay StageRun::Result() const {
   }
   std::reverse(result.critical.begin(), result.critical.end());
   return result;
+}
+
+// Whether it worked with one thread, which tells no parallel part, and has others now.
+bool IgnoresThreads(const Trace& trace, const Network& network, Role role) {
+  const int32_t traced = TracedThreads(trace, role);
+  const int32_t threads = network.compute[Index(role)].threads.value_or(traced);
+  if (threads == traced || traced > 1) return false;
+  return std::any_of(trace.tracks.begin(), trace.tracks.end(), [role](const auto& track) {
+    const auto& [id, events] = track;
+    return id.role == role && std::any_of(events.begin(), events.end(), [](const TraceEvent& each) {
+             return each.kind == TraceEvent::Kind::kWork;
+           });
+  });
 }
 
 StatusOr<StageReplay> ReplayStage(const Trace& trace, const Network& network, int32_t session,
@@ -368,6 +382,8 @@ StatusOr<Replay> ReplayTrace(const Trace& trace, const Network& network) {
                              ReplayStage(trace, network, static_cast<int32_t>(session), stage));
     }
   }
+  std::copy_if(kRoles.begin(), kRoles.end(), std::back_inserter(replay.threads_ignored),
+               [&](Role role) { return IgnoresThreads(trace, network, role); });
   return replay;
 }
 

@@ -6,13 +6,15 @@
 // side, but one thing at a time computes at a role: who is ready first goes first. Messages are as
 // mpc/network.h says: sent without waiting, in the order in which they are ready on each link. A
 // message is ready when its sender has spent its overhead; a receipt costs its receiver the
-// overhead once its bytes are there. A receipt of no bytes waits for nothing and costs nothing.
+// overhead once its bytes are there. A message without payload is one like any other: it is its
+// header, and the receipt of no bytes that takes it waits for it and costs the overhead.
 //
 // Work takes its traced wall time, divided by the role's speed; where the network gives a role
 // another number of threads than it had, wall and CPU time tell how much of the work is parallel
 // (Amdahl): with t threads it took wall = serial + parallel / t and cpu = serial + parallel. CPU
 // time below the wall time counts as the wall time (nothing is parallel), above t times it as that
-// (everything is). What one thread did counts as serial: its trace says nothing of parallel parts.
+// (everything is). What one thread did counts as serial: its trace says nothing of parallel parts,
+// and other threads have no effect; Replay::threads_ignored says at whom.
 #ifndef LUTRA_ANALYSIS_REPLAY_H_
 #define LUTRA_ANALYSIS_REPLAY_H_
 
@@ -72,6 +74,8 @@ struct StageReplay {
 
 struct Replay {
   std::vector<std::array<StageReplay, kStages.size()>> sessions;
+  // Who worked with one thread in the trace and has another number of them in the network.
+  std::vector<Role> threads_ignored;
 
   // Of all sessions, one after the other.
   double seconds(Stage stage) const;

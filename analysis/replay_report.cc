@@ -26,6 +26,12 @@ std::string Percent(double part, double whole) {
   return whole > 0 ? StrCat(Fixed(100 * part / whole, 1), " %") : "";
 }
 
+std::vector<std::string_view> NamesOf(const std::vector<Role>& roles) {
+  std::vector<std::string_view> names;
+  for (const Role role : roles) names.push_back(Name(role));
+  return names;
+}
+
 std::string Where(const CriticalShare& share) {
   if (!IsOfALink(share.kind)) return std::string(Name(share.role));
   return StrCat(Name(share.role), " -> ", Name(share.peer));
@@ -95,6 +101,13 @@ std::string ShareTable(const Program& program, const Replay& replay, int64_t row
                   "", Seconds(std::max(0.0, rest)), Percent(rest, replay.seconds(stage))});
   }
   return table.ToString();
+}
+
+// At whom the network's threads have no effect; empty where they have it everywhere.
+std::string ThreadsNote(const Replay& replay) {
+  if (replay.threads_ignored.empty()) return "";
+  return StrCat("threads: no effect at ", CommaSeparated(NamesOf(replay.threads_ignored)),
+                ": the trace is of one thread there, and says nothing of parallel parts\n");
 }
 
 std::string IdleTable(const Replay& replay) {
@@ -249,7 +262,7 @@ std::string ReplayText(const Program& program, const std::vector<ReplayUnder>& r
   for (const auto& [network, replay] : replays) {
     text += StrCat("\n", network.name);
     if (!network.description.empty()) text += StrCat(": ", network.description);
-    text += StrCat("\n\n", KindTable(replay), "\n");
+    text += StrCat("\n", ThreadsNote(replay), "\n", KindTable(replay), "\n");
     if (rows > 0) text += StrCat(ShareTable(program, replay, rows), "\n");
     text += IdleTable(replay);
   }
@@ -262,7 +275,9 @@ Json ReplayJson(const Program& program, const std::vector<ReplayUnder>& replays)
   json["program"] = {{"digest", program.digest().Hex()}};
   json["networks"] = Json::array();
   for (const auto& [network, replay] : replays) {
-    Json under = {{"name", network.name}, {"description", network.description}};
+    Json under = {{"name", network.name},
+                  {"description", network.description},
+                  {"threads_ignored", NamesOf(replay.threads_ignored)}};
     for (const Stage stage : kStages) {
       under[std::string(Name(stage))] = StageJson(program, replay, stage);
     }

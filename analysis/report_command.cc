@@ -170,7 +170,6 @@ StatusOr<std::string> RunReportCommand(const Registry& registry,
   if (parsed.Has("network")) {
     LUTRA_ASSIGN_OR_RETURN(networks, NamedNetworks(parsed.Text("network", "")));
   }
-  const bool is_experiment = IsExperimentDirectory(run);
   LUTRA_ASSIGN_OR_RETURN(
       const Report report,
       is_experiment ? ExperimentReport(run) : ReportOfRun(registry, run, std::move(networks)));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "analysis/cost_table.h"
+#include "analysis/excerpt.h"
 #include "analysis/json_fields.h"
 #include "analysis/machine.h"
 #include "analysis/trace_json.h"
@@ -139,6 +140,18 @@ std::string AsText(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// An error unless the program, which `where` has, is the one that run.json names.
+Status CheckProgram(const Program& program, const Json& run, const std::string& where) {
+  constexpr int64_t kColumns = 80;  // of what is there in the place of a digest
+  const std::string digest = program.digest().Hex();
+  const auto described = run.find("program");
+  const bool is_object = described != run.end() && described->is_object();
+  const Json named = is_object ? described->value("digest", Json()) : Json();
+  if (named == digest) return absl::OkStatus();
+  return InvalidArgument(where, ": digest: expected ", Excerpt(named.dump(), kColumns), " as ",
+                         kRunJson, " says, found ", digest);
+}
+
 // Every node that a trace names is one of the program.
 Status CheckTrace(const Trace& trace, const Program& program, const std::string& where) {
   if (trace.program != program.digest()) {
@@ -270,12 +283,7 @@ StatusOr<RunFiles> ReadRunDirectory(const Registry& registry, const fs::path& di
   const std::string where = StrCat("'", file.string(), "'");
   LUTRA_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadFile(file, kMostProgramBytes));
   LUTRA_ASSIGN_OR_RETURN(Program program, ReadProgram(registry, bytes, where));
-  const std::string digest = program.digest().Hex();
-  const Json named = files.run.value(Json::json_pointer("/program/digest"), Json());
-  if (named != digest) {
-    return InvalidArgument(where, ": digest: expected ", named.dump(), " as ", kRunJson,
-                           " says, found ", digest);
-  }
+  LUTRA_RETURN_IF_ERROR(CheckProgram(program, files.run, where));
   files.program = std::make_unique<const Program>(std::move(program));
   LUTRA_ASSIGN_OR_RETURN(files.trace, ReadTraceFile(directory / kRunTrace));
   LUTRA_RETURN_IF_ERROR(

@@ -1,6 +1,7 @@
 // A trace as a timeline that https://ui.perfetto.dev and chrome://tracing open: a process for each
-// role, in it a thread for each phase; work, sends and waits as slices, messages as flows from the
-// slice that sends to the slice that receives. The format is that of Chrome's trace events
+// role, in it a thread for each phase, and more of them where sessions overlap there; work, sends
+// and waits as slices, messages as flows from the slice that sends to the slice that receives. The
+// format is that of Chrome's trace events
 // (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU).
 #ifndef LUTRA_ANALYSIS_TRACE_JSON_H_
 #define LUTRA_ANALYSIS_TRACE_JSON_H_

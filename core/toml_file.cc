@@ -1,8 +1,9 @@
 #include "core/toml_file.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "core/file.h"
@@ -15,7 +16,12 @@ std::string Quoted(std::string_view text) {
   return StrCat("'", text.substr(0, kMost), text.size() > kMost ? "..." : "", "'");
 }
 
-std::string Between(double low, double high) { return StrCat(low, " to ", high); }
+// As short as it can be to read back as the same number.
+std::string Shortest(double number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return {text.data(), end};
+}
 
 }  // namespace
 
@@ -113,16 +119,23 @@ StatusOr<std::string> TomlTable::Choice(std::string_view key,
   return Wrong(key, expected, Quoted(text));
 }
 
-StatusOr<double> TomlTable::Number(std::string_view key, double low, double high) const {
-  const std::string expected = StrCat("a number, ", Between(low, high));
+StatusOr<double> TomlTable::Number(std::string_view key, double low, double high,
+                                   bool may_be_infinite) const {
+  const std::string expected = StrCat("a number, ", Shortest(low), " to ", Shortest(high),
+                                      may_be_infinite ? ", or inf" : "");
   const toml::node* node = Find(key);
   if (node == nullptr) return Wrong(key, expected, "nothing");
-  if (!node->is_number()) return Wrong(key, expected, TomlTypeName(*node));
-  const std::optional<double> value = node->value<double>();
-  if (!value.has_value() || !(*value >= low && *value <= high)) {
-    return Wrong(key, expected, StrCat(value.value_or(0)));
+  if (const toml::value<int64_t>* integer = node->as_integer(); integer != nullptr) {
+    const auto value = static_cast<double>(integer->get());
+    if (value >= low && value <= high) return value;
+    return Wrong(key, expected, StrCat(integer->get()));
   }
-  return *value;
+  const toml::value<double>* number = node->as_floating_point();
+  if (number == nullptr) return Wrong(key, expected, TomlTypeName(*node));
+  const double value = number->get();
+  if (value >= low && value <= high) return value;
+  if (may_be_infinite && std::isinf(value) && value > 0) return value;
+  return Wrong(key, expected, Shortest(value));
 }
 
 StatusOr<int64_t> TomlTable::Integer(std::string_view key, int64_t low, int64_t high) const {

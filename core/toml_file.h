@@ -47,7 +47,9 @@ class TomlTable {
   StatusOr<std::string> Text(std::string_view key, std::string_view expected = "a string") const;
   StatusOr<std::string> Choice(std::string_view key,
                                std::initializer_list<std::string_view> choices) const;
-  StatusOr<double> Number(std::string_view key, double low, double high) const;
+  // An integer is a number. Where it may be infinite, `inf` is taken, too.
+  StatusOr<double> Number(std::string_view key, double low, double high,
+                          bool may_be_infinite = false) const;
   StatusOr<int64_t> Integer(std::string_view key, int64_t low, int64_t high) const;
   StatusOr<bool> Boolean(std::string_view key) const;
   StatusOr<const toml::array*> Array(std::string_view key, std::string_view expected) const;

@@ -20,6 +20,13 @@ constexpr double kMostMegabits = 1e9;
 constexpr double kLeastMegabits = 1e-6;
 constexpr double kBytesPerMegabit = 1e6 / 8;
 
+// Bytes a second; `inf` is unlimited.
+StatusOr<double> ReadRate(const TomlTable& table, std::string_view key) {
+  LUTRA_ASSIGN_OR_RETURN(const double megabits, table.Number(key, kLeastMegabits, kMostMegabits,
+                                                             /*may_be_infinite=*/true));
+  return megabits * kBytesPerMegabit;
+}
+
 // What a table says of links, put over what is there.
 Status ReadLink(const TomlTable& table, Network::Link& link) {
   if (table.Has("latency_ms") && table.Has("round_trip_ms")) {
@@ -31,9 +38,7 @@ Status ReadLink(const TomlTable& table, Network::Link& link) {
     link.latency_seconds = milliseconds / ways / 1000;
   }
   if (table.Has("bandwidth_mbit")) {
-    LUTRA_ASSIGN_OR_RETURN(const double megabits,
-                           table.Number("bandwidth_mbit", kLeastMegabits, kMostMegabits));
-    link.bytes_per_second = megabits * kBytesPerMegabit;
+    LUTRA_ASSIGN_OR_RETURN(link.bytes_per_second, ReadRate(table, "bandwidth_mbit"));
   }
   return absl::OkStatus();
 }
@@ -74,6 +79,10 @@ Status ReadLinks(const TomlTable& root, Network& network) {
         table.CheckKeys({"from", "to", "latency_ms", "round_trip_ms", "bandwidth_mbit"}));
     LUTRA_ASSIGN_OR_RETURN(const std::vector<Role> senders, ReadRoles(table, "from"));
     LUTRA_ASSIGN_OR_RETURN(const std::vector<Role> receivers, ReadRoles(table, "to"));
+    if (senders.size() == 1 && senders == receivers) {
+      return table.Wrong("to", "another role than from names",
+                         StrCat("'", Name(receivers[0]), "'"));
+    }
     for (const Role from : senders) {
       for (const Role to : receivers) {
         LUTRA_RETURN_IF_ERROR(ReadLink(table, network.link(from, to)));
@@ -96,9 +105,8 @@ Status ReadMessages(const TomlTable& root, Network& network) {
                            messages.Integer("header_bytes", 0, int64_t{1} << 30));
   }
   if (messages.Has("throughput_mbit")) {
-    LUTRA_ASSIGN_OR_RETURN(const double megabits,
-                           messages.Number("throughput_mbit", kLeastMegabits, kMostMegabits));
-    network.throughput_bytes_per_second = megabits * kBytesPerMegabit;
+    LUTRA_ASSIGN_OR_RETURN(network.throughput_bytes_per_second,
+                           ReadRate(messages, "throughput_mbit"));
   }
   return absl::OkStatus();
 }

@@ -13,15 +13,15 @@
 //   description = "400 Mbit/s, 20 ms round trip"
 //   [links]                     # of all links, each direction
 //   round_trip_ms = 20          # or latency_ms, one way; default 0
-//   bandwidth_mbit = 400        # default: unlimited
+//   bandwidth_mbit = 400        # default: inf, unlimited
 //   [[link]]                    # a link that is otherwise; the last that fits counts
 //   from = "dealer"             # a role; left out: all
-//   to = "p1"
+//   to = "p1"                   # another role; left out: all others
 //   bandwidth_mbit = 100
 //   [messages]
 //   overhead_us = 20            # of each end, for each message; default 0
 //   header_bytes = 66           # beside the payload; default 0
-//   throughput_mbit = 8000      # what software moves at most on a link; default: unlimited
+//   throughput_mbit = 8000      # what software moves at most on a link; default: inf
 //   [compute]
 //   speed = 2                   # times the machine of the trace; default 1
 //   threads = 8                 # default: as traced

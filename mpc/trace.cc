@@ -146,7 +146,9 @@ std::optional<TraceEvent> TakeEvent(NumberReader& reader, int64_t& previous) {
 }
 
 StatusOr<std::vector<TraceEvent>> ReadEvents(const StoredTrack& stored, std::string_view where) {
+  constexpr size_t kLeastEventBytes = 4;  // of a send
   std::vector<TraceEvent> events;
+  events.reserve(std::min<uint64_t>(stored.count, stored.events.size() / kLeastEventBytes));
   NumberReader reader(stored.events);
   int64_t previous = 0;
   for (uint64_t i = 0; i < stored.count; ++i) {
@@ -163,6 +165,13 @@ StatusOr<std::vector<TraceEvent>> ReadEvents(const StoredTrack& stored, std::str
 }
 
 }  // namespace
+
+TraceStream StreamOf(const TraceEvent& event, Role role) {
+  const bool is_send = event.kind == TraceEvent::Kind::kSend;
+  return {event.level, is_send ? role : event.peer, is_send ? event.peer : role, event.bytes == 0};
+}
+
+int64_t AmountOf(const TraceEvent& event) { return event.bytes == 0 ? 1 : event.bytes; }
 
 int Trace::sessions() const {
   int sessions = 0;

@@ -4,7 +4,8 @@
 // A track is what one role did in one phase of one session, one event after the other. An event
 // depends on the one before it in its track; a receipt also on what was sent. Of each link, phase,
 // level and session bytes arrive in the order in which they were sent, so a receipt of n bytes is
-// complete when the first (receipts so far + n) bytes are there.
+// complete when the first (receipts so far + n) bytes are there. Messages without payload are
+// counted beside them: the k-th receipt of no bytes takes the k-th of these.
 #ifndef LUTRA_MPC_TRACE_H_
 #define LUTRA_MPC_TRACE_H_
 
@@ -43,6 +44,20 @@ struct TraceEvent {
            a.span.cpu == b.span.cpu;
   }
 };
+
+// What arrives in the order in which it was sent, in one phase of a session: the bytes of a level
+// and link, or its messages without payload.
+struct TraceStream {
+  int32_t level = 0;
+  Role from = Role::kDealer;
+  Role to = Role::kDealer;
+  bool is_empty = false;  // without payload
+  friend auto operator<=>(const TraceStream&, const TraceStream&) = default;
+};
+// Where a message or receipt in a track of `role` belongs.
+TraceStream StreamOf(const TraceEvent& event, Role role);
+// What it adds to its stream: its bytes, or one message without payload.
+int64_t AmountOf(const TraceEvent& event);
 
 struct Trace {
   struct TrackId {
@@ -91,7 +106,8 @@ std::vector<std::byte> WriteTrace(const Trace& trace);
 StatusOr<Trace> ReadTrace(std::span<const std::byte> bytes, std::string_view where);
 
 // The same as a file: "LUTRATRC", version (u32, 1), XXH3-128 of the rest, the bytes above.
-inline constexpr int64_t kMostTraceBytes = int64_t{1} << 30;
+// A session takes some 10 to 300 KiB, those of BERT-base and BERT-large the most.
+inline constexpr int64_t kMostTraceBytes = int64_t{1} << 26;
 std::vector<std::byte> TraceFile(const Trace& trace);
 StatusOr<Trace> ReadTraceFile(const std::filesystem::path& path);
 

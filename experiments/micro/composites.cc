@@ -24,12 +24,6 @@ constexpr int64_t kHidden = 768;
 constexpr int64_t kHeads = 12;
 constexpr std::string_view kScope = "layers.0";
 
-template <class T>
-T Must(StatusOr<T> value) {
-  LUTRA_CHECK(value.ok());
-  return *std::move(value);
-}
-
 // Adds up the work on the nodes whose path begins with kScope.
 class WorkInScope final : public Listener {
  public:

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   lutra::micro::RegisterLookup();
   lutra::micro::RegisterMemory();
   lutra::micro::RegisterComposites();
+  lutra::micro::RegisterRecording();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -6,8 +6,10 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "core/prg.h"
+#include "core/status.h"
 #include "core/tensor.h"
 
 namespace lutra::micro {
@@ -26,6 +28,13 @@ inline Tensor UniformTensor(Ring ring, Shape shape, uint32_t node) {
   return Prg(KeyFromSeed(1)).ExpandTensor({node, 0}, ring, std::move(shape));
 }
 
+// What cannot fail here.
+template <class T>
+T Must(StatusOr<T> value) {
+  LUTRA_CHECK(value.ok());
+  return *std::move(value);
+}
+
 // Each subject adds its benchmarks.
 void RegisterMatrix();
 void RegisterPrg();
@@ -33,6 +42,7 @@ void RegisterPacking();
 void RegisterLookup();
 void RegisterMemory();
 void RegisterComposites();
+void RegisterRecording();
 
 }  // namespace lutra::micro
 

@@ -1,8 +1,10 @@
 #include "analysis/analyze.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +12,8 @@
 #include "analysis/cost.h"
 #include "models/bert_program.h"
 #include "models/synthetic.h"
+#include "tests/support/folder.h"
+#include "tests/support/sanitized.h"
 
 namespace lutra {
 namespace {
@@ -151,6 +155,23 @@ TEST_CASE("graph writes pictures and touches nothing else", "[analysis][analyze]
   CHECK(ErrorOf({"graph", kSmall, "--out", (out / "thesis.tex").string()}).find("--out: cannot") ==
         0);
   fs::remove_all(folder);
+}
+
+TEST_CASE("lutra-analyze says so where there is not enough memory", "[analysis][program]") {
+  if (kSanitized) return;  // shadow memory is no measure of the program's
+  const Folder folder;
+  std::ofstream(folder / "run.json").close();
+  fs::resize_file(folder / "run.json", 250 << 20);
+  const std::string command = StrCat("ulimit -v 262144; '", LUTRA_BUILD_ROOT,
+                                     "/lutra-analyze' replay ", folder.path().string(), " 2>&1");
+  std::FILE* output = popen(command.c_str(), "r");
+  REQUIRE(output != nullptr);
+  std::string text(1000, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), output));
+  const int status = pclose(output);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 1);
+  CHECK(text == "lutra-analyze: not enough memory\n");
 }
 
 }  // namespace

@@ -148,6 +148,24 @@ TEST_CASE("replay reads a run directory", "[analysis][replay_report]") {
   }
 }
 
+TEST_CASE("Threads that have no effect are told", "[analysis][replay_report]") {
+  Replayed run;
+  for (const bool traced_with_two : {false, true}) {
+    for (const Role role : kRoles) run.outcome.trace.threads[role] = traced_with_two ? 2 : 1;
+    Network network = run.replays[0].network;
+    for (Network::Compute& compute : network.compute) compute.threads = 8;
+    const auto replay = ReplayTrace(run.outcome.trace, network);
+    REQUIRE(replay.ok());
+    const std::vector<ReplayUnder> replays = {{network, *replay}};
+    const std::string text = ReplayText(run.program(), replays, 3);
+    CHECK(Has(text, "\nthreads: no effect at dealer, p0, p1, p2, ") == !traced_with_two);
+    const auto ignored = ReplayJson(run.program(), replays)["networks"][0]["threads_ignored"];
+    CHECK(ignored.size() == (traced_with_two ? 0 : kRoles.size()));
+    CHECK((traced_with_two || ignored[1] == "p0"));
+  }
+  CHECK(!Has(ReplayText(run.program(), run.replays, 3), "threads"));
+}
+
 TEST_CASE("replay refuses what it cannot use", "[analysis][replay_report]") {
   const Replayed run;
   const Folder folder;

@@ -329,6 +329,12 @@ TEST_CASE("Replay: speed and threads of a role", "[analysis][replay]") {
                           .Message(Role::kP2, Role::kP0, 1)
                           .Work(Role::kP0, 60, 100);
   CHECK(Milliseconds(story, network) == Exactly(15 + 30 + 60));
+  // Threads have no effect on what was traced with one; who only sends has none to speak of.
+  CHECK(ReplayOf(story.trace, network).threads_ignored.empty());
+  for (Network::Compute& compute : network.compute) compute.threads = 8;
+  CHECK(ReplayOf(story.trace, network).threads_ignored == std::vector<Role>{Role::kP0});
+  network.compute[Index(Role::kP0)].threads = 1;
+  CHECK(ReplayOf(story.trace, network).threads_ignored.empty());
 }
 
 TEST_CASE("Replay: tracks of a role go on side by side, one thing at a time",
@@ -389,16 +395,40 @@ TEST_CASE("Replay: receipts take the bytes of a link in their order, however the
   CHECK(Milliseconds(story, network) == Exactly(19));
   story.Receive(Role::kP2, Role::kP1, 1);
   CHECK(Milliseconds(story, network) == Exactly(22));
-  story.Receive(Role::kP2, Role::kP1, 399).Receive(Role::kP2, Role::kP1, 0).Work(Role::kP2, 2);
+  story.Receive(Role::kP2, Role::kP1, 399).Work(Role::kP2, 2);
   CHECK(Milliseconds(story, network) == Exactly(24));
   // Of another level or phase nothing is there.
   story.Receive(Role::kP2, Role::kP1, 1, 1);
   CHECK(ErrorOf(story) ==
         "trace: session 0, online level 1, p1 -> p2: expected 1 bytes to be sent, as many as are "
         "received, found 0");
-  // A receipt of nothing waits for nothing and costs nothing.
-  const Story nothing = Story().Receive(Role::kP2, Role::kP1, 0).Work(Role::kP2, 1);
-  CHECK(Milliseconds(nothing, Uniform(10, 100, 5)) == Exactly(1));
+}
+
+TEST_CASE("Replay: a message without payload is its header, and is waited for",
+          "[analysis][replay]") {
+  const Network network = Uniform(10, 100, 2, 300);  // 3 ms for a header
+  const Story one = Story().Message(Role::kP1, Role::kP2, 0);
+  CHECK(Milliseconds(one, network) == Exactly(2 + 3 + 10 + 2));
+  CHECK(KindsOf(OnlineOf(one, network)) == std::vector<Kind>{Kind::kOverhead, Kind::kTransmission,
+                                                             Kind::kLatency, Kind::kOverhead});
+  CHECK(Milliseconds(one, Uniform(10, kUnlimited)) == Exactly(10));
+  // It has its turn on the link, and a receipt of its own, whatever is sent around it.
+  const Story between = Story()
+                            .Send(Role::kP1, Role::kP2, 400)
+                            .Send(Role::kP1, Role::kP2, 0)
+                            .Send(Role::kP1, Role::kP2, 500);
+  const Network bare = Uniform(10, 100, 0, 100);  // there at 15, 16, 22
+  CHECK(Milliseconds(Story(between).Receive(Role::kP2, Role::kP1, 400), bare) == Exactly(15));
+  CHECK(Milliseconds(Story(between).Receive(Role::kP2, Role::kP1, 0), bare) == Exactly(16));
+  CHECK(Milliseconds(Story(between).Receive(Role::kP2, Role::kP1, 401), bare) == Exactly(22));
+  // The second of them with the second receipt.
+  const Story two = Story().Message(Role::kP1, Role::kP2, 0).Message(Role::kP1, Role::kP2, 0);
+  CHECK(Milliseconds(two, bare) == Exactly(1 + 1 + 10));
+  CHECK(ErrorOf(Story(two).Receive(Role::kP2, Role::kP1, 0)) ==
+        "trace: session 0, online level 0, p1 -> p2: expected 3 messages without payload to be "
+        "sent, as many as are received, found 2");
+  const Story other = Story().Send(Role::kP1, Role::kP2, 5).Receive(Role::kP2, Role::kP1, 0);
+  CHECK(ErrorOf(other).find("expected 1 messages without payload") != std::string::npos);
 }
 
 TEST_CASE("Replay: what cannot end is an error", "[analysis][replay]") {
@@ -435,6 +465,7 @@ TEST_CASE("Replay: what cannot end is an error", "[analysis][replay]") {
 // happen.
 struct RandomTrace {
   struct Event {
+    int32_t session;
     Phase phase;
     Role role;
     size_t index;
@@ -443,35 +474,49 @@ struct RandomTrace {
   std::vector<Event> order;
 };
 
-RandomTrace MakeRandomTrace(uint64_t seed, std::vector<Phase> phases) {
+RandomTrace MakeRandomTrace(uint64_t seed, std::vector<Phase> phases, size_t sessions = 1) {
   std::mt19937_64 random(seed);
   const auto draw = [&](size_t bound) { return static_cast<size_t>(random() % bound); };
+  struct Pending {
+    int64_t bytes = 0;
+    int64_t empty = 0;  // messages without payload
+  };
   RandomTrace made;
-  std::map<std::tuple<Phase, int32_t, Role, Role>, int64_t> pending;
-  for (int i = 0; i < 400; ++i) {
+  std::map<std::tuple<int32_t, Phase, int32_t, Role, Role>, Pending> pending;
+  for (size_t i = 0; i < 400 * sessions; ++i) {
+    const auto session = static_cast<int32_t>(draw(sessions));
     const Phase phase = phases[draw(phases.size())];
     const Role role = kRoles[draw(kRoles.size())];
     const Role peer = kRoles[(Index(role) + 1 + draw(kRoles.size() - 1)) % kRoles.size()];
     const auto level = static_cast<int32_t>(draw(2));
-    const auto& track = made.story.In(phase).trace.tracks[{0, phase, role}];
-    made.order.push_back({phase, role, track.size()});
+    Story& story = made.story.Session(session).In(phase);
+    const auto& track = story.trace.tracks[{session, phase, role}];
+    const size_t index = track.size();
     switch (draw(3)) {
       case 0:
-        made.story.Work(role, static_cast<int64_t>(draw(5)), static_cast<int64_t>(draw(9)));
+        story.Work(role, static_cast<int64_t>(draw(5)), static_cast<int64_t>(draw(9)));
         break;
       case 1: {
-        const auto bytes = static_cast<int64_t>(draw(3) == 0 ? 0 : draw(5000));
-        made.story.Send(role, peer, bytes, level);
-        pending[{phase, level, role, peer}] += bytes;
+        const auto bytes = static_cast<int64_t>(draw(3) == 0 ? 0 : 1 + draw(5000));
+        story.Send(role, peer, bytes, level);
+        Pending& sent = pending[{session, phase, level, role, peer}];
+        sent.bytes += bytes;
+        sent.empty += bytes == 0 ? 1 : 0;
         break;
       }
       default: {
-        int64_t& there = pending[{phase, level, peer, role}];
-        const auto bytes = static_cast<int64_t>(draw(static_cast<size_t>(there) + 1));
-        made.story.Receive(role, peer, bytes, level);
-        there -= bytes;
+        Pending& sent = pending[{session, phase, level, peer, role}];
+        if (sent.empty > 0 && (sent.bytes == 0 || draw(2) == 0)) {
+          story.Receive(role, peer, 0, level);
+          --sent.empty;
+        } else if (sent.bytes > 0) {
+          const auto bytes = static_cast<int64_t>(1 + draw(static_cast<size_t>(sent.bytes)));
+          story.Receive(role, peer, bytes, level);
+          sent.bytes -= bytes;
+        }
       }
     }
+    if (track.size() > index) made.order.push_back({session, phase, role, index});
   }
   return made;
 }
@@ -483,26 +528,31 @@ Network RandomNetwork(uint64_t seed) {
   };
   Network network;
   for (auto& links : network.links) {
-    for (Network::Link& link : links) link = {draw(0, 0.02), draw(1e5, 1e7)};
+    for (Network::Link& link : links) {
+      if (draw(0, 1) < 0.8) link = {draw(0, 0.02), draw(1e5, 1e7)};  // else an ideal one
+    }
   }
-  network.overhead_seconds = draw(0, 0.001);
-  network.header_bytes = 100;
+  network.overhead_seconds = seed % 4 == 0 ? 0 : draw(0, 0.001);
+  network.header_bytes = seed % 3 == 0 ? 0 : 100;
   for (Network::Compute& compute : network.compute) compute = {draw(0.5, 2), std::nullopt};
   return network;
 }
 
-// The time of a trace of one phase by going through its events in an order that can happen: with
+// The time of one phase of a session by going through its events in an order that can happen: with
 // one track a role, nothing but that order decides. Shares no code with the replay.
-double SecondsInOrder(const RandomTrace& made, const Network& network) {
+double SecondsInOrder(const RandomTrace& made, const Network& network, Phase phase,
+                      int32_t session = 0) {
   std::array<double, kRoles.size()> now{};
   std::map<std::pair<Role, Role>, double> free;
-  struct Sent {
-    int64_t bytes = 0, taken = 0;
+  struct Sent {  // bytes, or messages without any
+    int64_t amount = 0, taken = 0;
     std::vector<std::pair<int64_t, double>> arrivals;
   };
-  std::map<std::tuple<int32_t, Role, Role>, Sent> sent;
+  std::map<std::tuple<int32_t, Role, Role, bool>, Sent> sent;
   for (const RandomTrace::Event& each : made.order) {
-    const TraceEvent& event = made.story.trace.tracks.at({0, each.phase, each.role})[each.index];
+    if (each.session != session || each.phase != phase) continue;
+    const TraceEvent& event = made.story.trace.tracks.at({session, phase, each.role})[each.index];
+    const bool is_empty = event.bytes == 0;
     double& clock = now[Index(each.role)];
     if (event.kind == TraceEvent::Kind::kWork) {
       clock += event.span.seconds() / network.compute[Index(each.role)].speed;
@@ -512,12 +562,12 @@ double SecondsInOrder(const RandomTrace& made, const Network& network) {
       double& busy = free[{each.role, event.peer}];
       busy = std::max(busy, clock) +
              static_cast<double>(event.bytes + network.header_bytes) / link.bytes_per_second;
-      Sent& channel = sent[{event.level, each.role, event.peer}];
-      channel.bytes += event.bytes;
-      channel.arrivals.emplace_back(channel.bytes, busy + link.latency_seconds);
-    } else if (event.bytes > 0) {
-      Sent& channel = sent[{event.level, event.peer, each.role}];
-      channel.taken += event.bytes;
+      Sent& channel = sent[{event.level, each.role, event.peer, is_empty}];
+      channel.amount += is_empty ? 1 : event.bytes;
+      channel.arrivals.emplace_back(channel.amount, busy + link.latency_seconds);
+    } else {
+      Sent& channel = sent[{event.level, event.peer, each.role, is_empty}];
+      channel.taken += is_empty ? 1 : event.bytes;
       const auto arrival =
           std::find_if(channel.arrivals.begin(), channel.arrivals.end(),
                        [&](const auto& message) { return message.first >= channel.taken; });
@@ -534,7 +584,7 @@ TEST_CASE("Replay: random traces take what going through them in order gives",
     const RandomTrace made = MakeRandomTrace(seed, {Phase::kOnline});
     const Network network = RandomNetwork(seed);
     const StageReplay stage = OnlineOf(made.story, network);
-    CHECK(stage.seconds == Exactly(SecondsInOrder(made, network)));
+    CHECK(stage.seconds == Exactly(SecondsInOrder(made, network, Phase::kOnline)));
     CheckStage(stage);
     // With one track a role, nothing gets faster by a worse network.
     Network worse = network;
@@ -565,6 +615,37 @@ TEST_CASE("Replay: tracks side by side, at random", "[analysis][replay]") {
     const double waits = SecondsOf(stage, Kind::kTransmission) + SecondsOf(stage, Kind::kLatency);
     CHECK(stage.seconds <= (all + waits) * (1 + 1e-12));
     CHECK(ReplayOf(made.story.trace, network).sessions[0][1].seconds == stage.seconds);
+  }
+}
+
+TEST_CASE("Replay: every stage of every session for itself, at random", "[analysis][replay]") {
+  constexpr size_t kSessions = 3;
+  for (uint64_t seed = 100; seed < 120; ++seed) {
+    INFO("seed " << seed);
+    const RandomTrace made = MakeRandomTrace(seed, {kPhases.begin(), kPhases.end()}, kSessions);
+    const Network network = RandomNetwork(seed);
+    const Replay replay = ReplayOf(made.story.trace, network);
+    REQUIRE(replay.sessions.size() == kSessions);
+    std::array<double, kStages.size()> sums{};
+    for (size_t i = 0; i < kSessions; ++i) {
+      const auto session = static_cast<int32_t>(i);
+      Trace alone;
+      for (const auto& [id, events] : made.story.trace.tracks) {
+        if (id.session == session) alone.tracks[{0, id.phase, id.role}] = events;
+      }
+      const Replay one = ReplayOf(alone, network);
+      for (const Stage each : kStages) {
+        const StageReplay& stage = replay.sessions[i][Index(each)];
+        CheckStage(stage);
+        CHECK(one.sessions[0][Index(each)].seconds == stage.seconds);
+        sums[Index(each)] += stage.seconds;
+      }
+      for (const Phase phase : {Phase::kModel, Phase::kOnline}) {
+        CHECK(replay.sessions[i][Index(StageOf(phase))].seconds ==
+              Exactly(SecondsInOrder(made, network, phase, session)));
+      }
+    }
+    for (const Stage each : kStages) CHECK(replay.seconds(each) == sums[Index(each)]);
   }
 }
 

@@ -360,6 +360,21 @@ TEST_CASE("A run directory with a file missing, spoiled or of another run says w
   REQUIRE(WriteFile(path / "run.program", WriteProgram(built->program)).ok());
   CHECK_THAT(error(), Contains("run.program") && Contains("digest: expected"));
   Put(path / "run.program", program);
+  // A run.json that names none, in every way.
+  auto json = *ReadRunJson(path);
+  using Json = nlohmann::ordered_json;
+  for (const Json& named : {Json(), Json::array(), Json::object(), Json("digest"), Json(7),
+                            Json::parse(R"({"digest": ["deep", {"er": null}]})")}) {
+    INFO(named.dump());
+    json["program"] = named;
+    Put(path / "run.json", json.dump());
+    CHECK_THAT(error(), Contains("run.program") && Contains("digest: expected") &&
+                            Contains("as run.json says, found"));
+  }
+  json.erase("program");
+  Put(path / "run.json", json.dump());
+  CHECK_THAT(error(), Contains("digest: expected null as run.json says, found"));
+  REQUIRE(run.Write(path).ok());
   Trace foreign = run.recorder.trace();
   foreign.program = built->program.digest();
   REQUIRE(WriteFile(path / "run.trace", TraceFile(foreign)).ok());

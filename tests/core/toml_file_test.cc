@@ -2,6 +2,7 @@
 #include "core/toml_file.h"
 
 #include <catch2/catch.hpp>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -127,6 +128,18 @@ TEST_CASE("Errors of a TOML file name line, key, expected and found", "[core][to
         "file.toml:4: share: expected a number, 0.75 to 1, found 0.5");
   CHECK(Error(root.Choice("name", {"b", "c"})) ==
         "file.toml:2: name: expected 'b' or 'c', found 'a'");
+  // As it stands there, whatever a double makes of it.
+  const TomlFile large = Parsed("a = 9007199254740993\nb = 1000001.5\nc = inf\nd = -inf");
+  CHECK(Error(large.root().Number("a", 0, 1e6)) ==
+        "file.toml:1: a: expected a number, 0 to 1e+06, found 9007199254740993");
+  CHECK(Error(large.root().Number("b", 0, 1000001)) ==
+        "file.toml:2: b: expected a number, 0 to 1000001, found 1000001.5");
+  CHECK(*large.root().Number("a", 0, 1e16) == 9007199254740992.0);
+  CHECK(*large.root().Number("c", 0, 1, /*may_be_infinite=*/true) ==
+        std::numeric_limits<double>::infinity());
+  CHECK(*large.root().Number("b", 0, 2e6, /*may_be_infinite=*/true) == 1000001.5);
+  CHECK(Error(large.root().Number("d", 0, 1, /*may_be_infinite=*/true)) ==
+        "file.toml:4: d: expected a number, 0 to 1, or inf, found -inf");
   for (const std::string_view number : {"nan", "inf", "-inf"}) {
     INFO(number);
     const TomlFile other = Parsed("x = " + std::string(number));

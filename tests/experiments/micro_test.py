@@ -33,6 +33,7 @@ KINDS = {
     'memory/first_touch': ['bytes/s'],
     'softmax/all_parties/threads:1': ['items/s', 'deal_s', 'prepare_s'],
     'layer_norm/all_parties/threads:2': ['items/s', 'deal_s', 'prepare_s'],
+    'recording/lookups': ['events'],
 }
 
 

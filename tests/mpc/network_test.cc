@@ -73,6 +73,22 @@ from = "data-owner"
   CHECK(network.link(Role::kDataOwner, Role::kP1) == Network::Link{0, 1e7});
 }
 
+TEST_CASE("A link can be unlimited among limited ones", "[mpc][network]") {
+  const Network network = WithHead(R"(
+[links]
+bandwidth_mbit = 80
+[[link]]
+from = "dealer"
+bandwidth_mbit = inf
+[messages]
+throughput_mbit = inf
+)");
+  CHECK(network.link(Role::kDealer, Role::kP1).bytes_per_second == kUnlimited);
+  CHECK(network.link(Role::kP1, Role::kDealer).bytes_per_second == 1e7);
+  CHECK(network.throughput_bytes_per_second == kUnlimited);
+  CHECK(network.TransmissionSeconds(Role::kDealer, Role::kP1, 1 << 30) == 0);
+}
+
 TEST_CASE("Messages and computing", "[mpc][network]") {
   const Network network = WithHead(R"(
 [links]
@@ -140,19 +156,23 @@ TEST_CASE("Errors of a network file name line, key, expected and found", "[mpc][
        "4: links.latency: expected one of latency_ms, round_trip_ms, bandwidth_mbit, found an "
        "unknown key"},
       {head + "[links]\nlatency_ms = -1",
-       "4: links.latency_ms: expected a number, 0 to 3.6e+06, found -1"},
+       "4: links.latency_ms: expected a number, 0 to 3600000, found -1"},
       {head + "[links]\nlatency_ms = nan",
-       "4: links.latency_ms: expected a number, 0 to 3.6e+06, found nan"},
+       "4: links.latency_ms: expected a number, 0 to 3600000, found nan"},
       {head + "[links]\nlatency_ms = 3600001",
-       "4: links.latency_ms: expected a number, 0 to 3.6e+06, found 3.6e+06"},
+       "4: links.latency_ms: expected a number, 0 to 3600000, found 3600001"},
+      {head + "[links]\nlatency_ms = 9007199254740993",
+       "4: links.latency_ms: expected a number, 0 to 3600000, found 9007199254740993"},
+      {head + "[links]\nlatency_ms = inf",
+       "4: links.latency_ms: expected a number, 0 to 3600000, found inf"},
       {head + "[links]\nround_trip_ms = \"1\"",
-       "4: links.round_trip_ms: expected a number, 0 to 3.6e+06, found a string"},
+       "4: links.round_trip_ms: expected a number, 0 to 3600000, found a string"},
       {head + "[links]\nlatency_ms = 1\nround_trip_ms = 2",
        "5: links.round_trip_ms: expected latency_ms or round_trip_ms, found both"},
       {head + "[links]\nbandwidth_mbit = 0",
-       "4: links.bandwidth_mbit: expected a number, 1e-06 to 1e+09, found 0"},
-      {head + "[links]\nbandwidth_mbit = inf",
-       "4: links.bandwidth_mbit: expected a number, 1e-06 to 1e+09, found inf"},
+       "4: links.bandwidth_mbit: expected a number, 1e-06 to 1e+09, or inf, found 0"},
+      {head + "[links]\nbandwidth_mbit = -inf",
+       "4: links.bandwidth_mbit: expected a number, 1e-06 to 1e+09, or inf, found -inf"},
       {head + "[link]\nfrom = \"p1\"", "3: link: expected an array of tables, found a table"},
       {head + "[[link]]\nlatency_ms = 1\n[[link]]\nfrom = \"p3\"",
        "6: link.from: expected 'dealer' or 'p0' or 'p1' or 'p2' or 'model-owner' or 'data-owner', "
@@ -160,6 +180,8 @@ TEST_CASE("Errors of a network file name line, key, expected and found", "[mpc][
       {head + "[[link]]\nto = 1",
        "4: link.to: expected 'dealer' or 'p0' or 'p1' or 'p2' or 'model-owner' or 'data-owner', "
        "found an integer"},
+      {head + "[[link]]\nfrom = \"p1\"\nto = \"p1\"",
+       "5: link.to: expected another role than from names, found 'p1'"},
       {head + "[[link]]\nby = \"p1\"",
        "4: link.by: expected one of from, to, latency_ms, round_trip_ms, bandwidth_mbit, found an "
        "unknown key"},
@@ -173,7 +195,7 @@ TEST_CASE("Errors of a network file name line, key, expected and found", "[mpc][
       {head + "[messages]\nheader_bytes = -1",
        "4: messages.header_bytes: expected an integer, 0 to 1073741824, found -1"},
       {head + "[messages]\nthroughput_mbit = 0",
-       "4: messages.throughput_mbit: expected a number, 1e-06 to 1e+09, found 0"},
+       "4: messages.throughput_mbit: expected a number, 1e-06 to 1e+09, or inf, found 0"},
       {head + "[compute]\nspeed = 0",
        "4: compute.speed: expected a number, 1e-06 to 1e+06, found 0"},
       {head + "[compute]\nthreads = 0",

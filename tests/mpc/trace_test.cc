@@ -2,10 +2,13 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cstdint>
+#include <filesystem>
 #include <random>
 
 #include "core/clock.h"
 #include "mpc/protocols/reveal.h"
+#include "tests/support/folder.h"
 #include "tests/support/run_program.h"
 
 namespace lutra {
@@ -154,6 +157,19 @@ TEST_CASE("Bytes that are no trace are an error, whatever they are", "[mpc][trac
   endless.tracks[{-1, Phase::kOnline, Role::kP1}] = {};
   CHECK_THAT(OneLine(ReadTrace(WriteTrace(endless), "trace").status()),
              Contains("trace: track 0: no such session, phase or role"));
+}
+
+TEST_CASE("A trace file is read whole or not at all", "[mpc][trace]") {
+  const Folder folder;
+  const std::filesystem::path path = folder / "run.trace";
+  const Trace trace = RandomTrace(4);
+  REQUIRE(WriteFile(path, TraceFile(trace)).ok());
+  const StatusOr<Trace> read = ReadTraceFile(path);
+  REQUIRE(read.ok());
+  CHECK(read->tracks == trace.tracks);
+  std::filesystem::resize_file(path, static_cast<uintmax_t>(kMostTraceBytes) + 1);
+  CHECK_THAT(OneLine(ReadTraceFile(path).status()),
+             Contains(path.string()) && Contains(StrCat(kMostTraceBytes)));
 }
 
 }  // namespace
