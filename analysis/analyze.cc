@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "analysis/calibrate_command.h"
 #include "analysis/cost.h"
 #include "analysis/cost_report.h"
 #include "analysis/cost_table.h"
@@ -26,6 +27,7 @@ CommandLine Overview() {
                            "  compare RUN RUN...     run directories side by side\n"
                            "  report RUN             a run as a page, text, LaTeX, figures\n"
                            "  replay RUN             how long a run would take on other networks\n"
+                           "  calibrate RUN...       what a machine takes for messages by itself\n"
                            "\n"
                            "lutra-analyze COMMAND --help says more.");
   command_line.SetPositionals("COMMAND", 1, 1)
@@ -111,6 +113,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"cost", RunCost},       {"graph", RunGraph},          {"trace", RunTrace},
     {"compare", RunCompare}, {"replay", RunReplayCommand}, {"report", RunReportCommand},
+    {"calibrate", RunCalibrateCommand},
 };
 
 }  // namespace

@@ -26,11 +26,15 @@ CommandLine ReplayCommandLine() {
       .AddFlag("network", "NAME|FILE,...",
                StrCat("the networks: TOML files, or of ", ShippedNetworkNames(),
                       "; default: all of these"))
+      .AddFlag("messages", "FILE",
+               "overhead and throughput of messages under all networks, as lutra-analyze calibrate "
+               "prints them; default: those of each network's file")
       .AddFlag("critical", "N",
                StrCat("rows of the critical path for each stage; default ", kDefaultRows))
       .AddSwitch("json", "one JSON document, with every step of the critical paths")
       .AddExample("lutra-analyze replay runs/quickstart")
-      .AddExample("lutra-analyze replay runs/quickstart --network wan-400m,mine.toml --json");
+      .AddExample("lutra-analyze replay runs/quickstart --network wan-400m,mine.toml --json")
+      .AddExample("lutra-analyze replay runs/processes --messages machine.toml");
   return command_line;
 }
 
@@ -45,6 +49,9 @@ StatusOr<std::string> RunReplayCommand(const Registry& registry,
   std::vector<Network> networks = ShippedNetworks();
   if (parsed.Has("network")) {
     LUTRA_ASSIGN_OR_RETURN(networks, NamedNetworks(parsed.Text("network", "")));
+  }
+  if (parsed.Has("messages")) {
+    LUTRA_RETURN_IF_ERROR(ReadMessageCosts(parsed.Text("messages", ""), networks));
   }
   const std::string& path = parsed.positionals()[0];
   LUTRA_ASSIGN_OR_RETURN(const RunFiles run, ReadRunDirectory(registry, path));

@@ -22,6 +22,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kRunJson = "run.json";
 constexpr std::string_view kRunProgram = "run.program";
 constexpr std::string_view kRunTrace = "run.trace";
+constexpr std::string_view kRunNetwork = "network.toml";
 constexpr int64_t kMostRunBytes = int64_t{256} << 20;
 
 // The text as a cell: in quotes where it has to be.
@@ -53,11 +54,18 @@ Json SessionJson(const SessionSummary& session) {
   json["model"] = CostJson(session, Phase::kModel);
   json["offline"]["dealer"] = CostJson(session, Phase::kDeal);
   json["offline"]["prepare"] = CostJson(session, Phase::kPrepare);
+  json["offline"]["seconds"] = OrNull(session.offline_seconds);
   json["online"] = {{"bytes", Of(session.bytes, Phase::kOnline)},
                     {"rounds", session.rounds},
                     {"seconds", Of(session.seconds, Phase::kOnline)},
                     {"framing_bytes", session.framing_bytes}};
   return json;
+}
+
+Json ShapedJson(const RunSummary& summary) {
+  if (!summary.shaped.has_value()) return nullptr;
+  return {{"network", summary.shaped->network.name},
+          {"links", summary.shaped->dealer ? "all" : "parties"}};
 }
 
 Json MachineJson() {
@@ -121,10 +129,10 @@ Json OutputsJson(const RunSummary& summary) {
 
 // What is made from a run and belongs to it; a later run makes them stale.
 bool IsOwnFile(const std::string& name) {
-  static constexpr std::array<std::string_view, 14> kNames = {
+  static constexpr std::array<std::string_view, 15> kNames = {
       kRunJson,      "ledger.csv", "levels.csv", "work.csv",    "profile.csv",
       "run.program", "run.trace",  "trace.json", "program.svg", "report.html",
-      "report.md",   "trace.svg",  "tables.tex", "figures"};
+      "report.md",   "trace.svg",  "tables.tex", "figures",     kRunNetwork};
   const bool is_picture =
       (name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg");
   return is_picture || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
@@ -202,6 +210,7 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
   run["memory"] = {{"limit_bytes", OrNull(summary.memory.limit)},
                    {"estimate_bytes", OrNull(summary.memory.estimate)},
                    {"tape_window_bytes", OrNull(summary.memory.tape_window)}};
+  run["shaped"] = ShapedJson(summary);
   run["sessions"] = Json::array();
   for (const SessionSummary& session : summary.sessions) {
     run["sessions"].push_back(SessionJson(session));
@@ -261,11 +270,24 @@ Status WriteRunDirectory(const fs::path& path, const RunRecord& run) {
   files[std::string(kRunTrace)] = AsText(TraceFile(run.trace));
   files["trace.json"] = TraceJson(run.program, run.trace);
   if (!run.summary.profile.empty()) files["profile.csv"] = ProfileCsv(run.summary.profile);
+  if (run.summary.shaped) {
+    files[std::string(kRunNetwork)] = FormatNetwork(run.summary.shaped->network);
+  }
   return WriteOutputDirectory(path, files, MayReplaceRun, IsOwnFile);
 }
 
 StatusOr<Json> ReadRunJson(const fs::path& directory) {
   return ReadJsonObject(directory / kRunJson, kMostRunBytes, kRunFormat);
+}
+
+StatusOr<Network> ReadShapedNetwork(const Json& run, const fs::path& directory) {
+  const auto shaped = run.find("shaped");
+  if (shaped == run.end() || !shaped->is_object()) {
+    return InvalidArgument("'", (directory / kRunJson).string(),
+                           "': shaped: expected links that were shaped (lutra-launch --network), "
+                           "found none");
+  }
+  return ReadNetwork(directory / kRunNetwork);
 }
 
 StatusOr<RunFiles> ReadRunDirectory(const Registry& registry, const fs::path& directory) {

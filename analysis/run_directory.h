@@ -7,6 +7,7 @@
 //   run.program the program, as mpc/program.h has it
 //   run.trace   what happened when, for replays: mpc/trace.h
 //   trace.json  the same as a timeline: analysis/trace_json.h
+//   network.toml  where links were shaped: to what network, as mpc/network.h has it
 //
 // The tables add up all sessions. Seconds are wall time, bytes payload.
 #ifndef LUTRA_ANALYSIS_RUN_DIRECTORY_H_
@@ -25,6 +26,7 @@
 #include "analysis/profile.h"
 #include "core/status.h"
 #include "mpc/ledger.h"
+#include "mpc/network.h"
 #include "mpc/program.h"
 #include "mpc/trace.h"
 
@@ -46,6 +48,9 @@ struct SessionSummary {
   PhaseSeconds seconds{};
   int rounds = 0;             // online
   int64_t framing_bytes = 0;  // online, beside the payload; 0 where nothing is framed
+  // Of processes that took the tape from the dealer as it dealt: from the request for it until it
+  // was there and prepared, at the party that took longest.
+  std::optional<double> offline_seconds;
 };
 
 // What a session added to a ledger that stood at `before`.
@@ -65,6 +70,12 @@ struct MemorySummary {
   std::optional<int64_t> tape_window;  // dealt and used at a time, of both streams
 };
 
+// Links of processes that were as slow as a network's; those of the dealer perhaps not.
+struct ShapedLinks {
+  Network network;
+  bool dealer = false;
+};
+
 // The time of all sessions under a network, by replay of the run's trace.
 struct PredictedSeconds {
   std::string network;
@@ -82,6 +93,7 @@ struct RunSummary {
   std::optional<uint64_t> seed;  // none: keys came from the operating system
   int64_t batch = 1;
   MemorySummary memory;
+  std::optional<ShapedLinks> shaped;  // none: links as they were
   std::optional<int64_t> peak_memory_bytes;  // of other processes; none: of this one
   std::vector<SessionSummary> sessions;
   std::vector<OutputSummary> outputs;
@@ -122,6 +134,11 @@ Status WriteRunDirectory(const std::filesystem::path& path, const RunRecord& run
 // run.json of a run directory: an object of this format. An error names the file and what is wrong:
 // missing, larger than a run.json can be, not JSON, a field twice, another format.
 StatusOr<nlohmann::ordered_json> ReadRunJson(const std::filesystem::path& directory);
+
+// The network to which the links of the run were shaped, its run.json given. An error where they
+// were not.
+StatusOr<Network> ReadShapedNetwork(const nlohmann::ordered_json& run,
+                                    const std::filesystem::path& directory);
 
 // A run directory read back: what reports and replays start from.
 struct RunFiles {

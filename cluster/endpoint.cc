@@ -6,6 +6,7 @@
 #include <zmq.hpp>
 
 #include "cluster/exchange.h"
+#include "cluster/frame.h"
 #include "cluster/link_thread.h"
 
 namespace lutra {
@@ -55,13 +56,18 @@ Status CheckAdmitted(const EndpointOptions& options) {
 // With a longer one no hello is answered in time.
 Status CheckNetwork(const EndpointOptions& options) {
   if (!options.network) return absl::OkStatus();
+  const Network& network = *options.network;
+  const auto hello = [&network](Role from, Role to) {
+    const Network::Link& link = network.link(from, to);
+    const auto bytes = static_cast<double>(int64_t{kHelloBytes} + network.header_bytes);
+    return link.latency_seconds + bytes / link.bytes_per_second;
+  };
   for (const Role peer : kRoles) {
     if (peer == options.role || !(IsServer(peer) || IsServer(options.role))) continue;
-    const double round_trip = options.network->link(options.role, peer).latency_seconds +
-                              options.network->link(peer, options.role).latency_seconds;
+    const double round_trip = hello(options.role, peer) + hello(peer, options.role);
     if (round_trip < options.connect_seconds) continue;
-    return InvalidArgument("network '", options.network->name, "': between ", Name(options.role),
-                           " and ", Name(peer), ": expected a round trip below connect_seconds, ",
+    return InvalidArgument("network '", network.name, "': between ", Name(options.role), " and ",
+                           Name(peer), ": expected a round trip of hellos below connect_seconds, ",
                            options.connect_seconds, ", found ", round_trip);
   }
   return absl::OkStatus();

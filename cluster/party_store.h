@@ -57,9 +57,10 @@ struct SessionRecord {
   Identifier tape;
   Digest program;
   std::array<double, kPhases.size()> seconds{};  // by Phase
-  std::map<std::string, int64_t> counters;       // "framing_bytes"
-  Ledger ledger;                                 // what this role sent, and its work
-  Trace trace;                                   // when, as session 0
+  // "framing_bytes"; "offline_nanoseconds", see SessionSummary::offline_seconds.
+  std::map<std::string, int64_t> counters;
+  Ledger ledger;  // what this role sent, and its work
+  Trace trace;    // when, as session 0
 };
 
 // A part that may not be used, and why: "...: already consumed".

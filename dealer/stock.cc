@@ -86,7 +86,7 @@ StatusOr<DealRecord> DealIntoStore(DealerStore& store, const BuiltProgram& built
                                                   HeaderFor(Role::kP2, program, seed)}));
   }
   DealRecord record{seed.tape, digest, seed.number, 0, {}, {}};
-  TraceRecorder recorder;
+  TraceRecorder recorder(TraceRecorder::Roles::kOne);
   Listeners listeners{&record.ledger, &recorder};
   const auto start = std::chrono::steady_clock::now();
   const auto sink = [&](Role role, std::span<const std::byte> words) -> Status {

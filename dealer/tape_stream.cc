@@ -104,7 +104,7 @@ Status TapeStream::SendWindow(std::span<const std::byte> p1, std::span<const std
 
 StatusOr<DealRecord> TapeStream::Run(ThreadPool& pool, int64_t window_bytes) {
   DealRecord record{tape(), program(), seed_.number, 0, {}, {}};
-  TraceRecorder recorder;
+  TraceRecorder recorder(TraceRecorder::Roles::kOne);
   Listeners listeners{&record.ledger, &recorder};
   const auto start = std::chrono::steady_clock::now();
   std::span<const std::byte> p1;

@@ -195,6 +195,20 @@ StatusOr<Network> ParseNetwork(std::string_view toml, std::string_view where) {
   return FromToml(file);
 }
 
+Status ReadMessageCosts(const std::filesystem::path& path, std::span<Network> networks) {
+  LUTRA_ASSIGN_OR_RETURN(const TomlFile file, TomlFile::Read(path));
+  LUTRA_RETURN_IF_ERROR(file.root().CheckKeys({"messages"}));
+  LUTRA_ASSIGN_OR_RETURN(const TomlTable messages, file.root().Table("messages"));
+  LUTRA_RETURN_IF_ERROR(messages.CheckKeys({"overhead_us", "throughput_mbit"}));
+  Network read;
+  LUTRA_RETURN_IF_ERROR(ReadMessages(file.root(), read));
+  for (Network& network : networks) {
+    network.overhead_seconds = read.overhead_seconds;
+    network.throughput_bytes_per_second = read.throughput_bytes_per_second;
+  }
+  return absl::OkStatus();
+}
+
 std::string FormatNetwork(const Network& network) {
   toml::table messages{{"overhead_us", network.overhead_seconds * 1e6},
                        {"header_bytes", network.header_bytes}};

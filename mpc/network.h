@@ -35,6 +35,7 @@
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,11 @@ struct Network {
 // Errors name file, line, key, expected and found.
 StatusOr<Network> ReadNetwork(const std::filesystem::path& path);
 StatusOr<Network> ParseNetwork(std::string_view toml, std::string_view where);
+
+// Takes overhead and throughput of all networks from a file that has a table [messages] with these
+// two keys and nothing else, as lutra-analyze calibrate prints it; what it leaves out is none.
+// header_bytes are a network's own and stay.
+Status ReadMessageCosts(const std::filesystem::path& path, std::span<Network> networks);
 
 // The text of a file that reads back as this network, but for what a role's link to itself is.
 std::string FormatNetwork(const Network& network);

@@ -201,20 +201,36 @@ void Trace::Add(const Trace& other, int32_t first_session) {
 void TraceRecorder::OnMessage(Phase phase, int level, Role from, Role to,
                               std::span<const std::byte> payload, bool) {
   const int64_t now = MonotonicNanoseconds();
-  trace_.tracks[{session_, phase, from}].push_back(
+  Add({session_, phase, from},
       {TraceEvent::Kind::kSend, 0, to, level, static_cast<int64_t>(payload.size()), {now, now, 0}});
 }
 
 void TraceRecorder::OnReceive(Phase phase, int level, Role from, Role to, int64_t bytes,
                               const Span& wait) {
-  trace_.tracks[{session_, phase, to}].push_back(
-      {TraceEvent::Kind::kReceive, 0, from, level, bytes, wait});
+  Add({session_, phase, to}, {TraceEvent::Kind::kReceive, 0, from, level, bytes, wait});
 }
 
 void TraceRecorder::OnWork(const Node& node, Phase phase, Role role, const Span& span) {
   const int level = node.phase == phase ? node.level : 0;
-  trace_.tracks[{session_, phase, role}].push_back(
-      {TraceEvent::Kind::kWork, node.id, role, level, 0, span});
+  Add({session_, phase, role}, {TraceEvent::Kind::kWork, node.id, role, level, 0, span});
+}
+
+void TraceRecorder::Add(const Trace::TrackId& id, TraceEvent event) {
+  std::vector<TraceEvent>& track = trace_.tracks[id];
+  const int64_t between = event.span.begin - end_;
+  if (roles_ == Roles::kOne && !track.empty() && !hands_over_ && between > 0) {
+    TraceEvent& before = track.back();
+    if (event.kind == TraceEvent::Kind::kWork) {
+      event.span.begin = end_;
+      event.span.cpu += between;
+    } else if (before.kind == TraceEvent::Kind::kWork && before.span.end == end_) {
+      before.span.end = event.span.begin;
+      before.span.cpu += between;
+    }
+  }
+  end_ = event.span.end;
+  hands_over_ = event.kind == TraceEvent::Kind::kSend;
+  track.push_back(event);
 }
 
 std::vector<std::byte> WriteTrace(const Trace& trace) {

@@ -82,6 +82,13 @@ struct Trace {
 // Records a trace. Of one thread at a time.
 class TraceRecorder final : public Listener {
  public:
+  // Of whom: of roles that take turns, as in a simulation, or of one role that does nothing else.
+  // Of such a role, what it did between two events of a track was local work, too: it counts to the
+  // work before or after it. Not so what comes after a send: to hand a message over is part of what
+  // the message costs.
+  enum class Roles { kAll, kOne };
+  explicit TraceRecorder(Roles roles = Roles::kAll) : roles_(roles) {}
+
   // What follows belongs to this session. 0 before the first call.
   void SetSession(int32_t session) { session_ = session; }
 
@@ -96,7 +103,12 @@ class TraceRecorder final : public Listener {
   const Trace& trace() const { return trace_; }
 
  private:
+  void Add(const Trace::TrackId& id, TraceEvent event);
+
+  const Roles roles_;
   int32_t session_ = 0;
+  int64_t end_ = 0;          // of the last event
+  bool hands_over_ = false;  // it was a send
   Trace trace_;
 };
 

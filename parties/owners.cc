@@ -301,7 +301,7 @@ StatusOr<SharedModel> SendModel(Endpoint& endpoint, const Program& program,
   LUTRA_ASSIGN_OR_RETURN(const bool to_parties, ToParties(options.to));
   const bool to_dealer = options.to.size() > (to_parties ? kParties.size() : 0);
   SharedModel shared;
-  TraceRecorder recorder;
+  TraceRecorder recorder(TraceRecorder::Roles::kOne);
   Listeners listeners{&shared.ledger, &recorder};
   Walker walker(program, Role::kModelOwner, pool, &listeners);
   WipedKeys keys;
@@ -328,7 +328,7 @@ StatusOr<InferResult> Infer(Endpoint& endpoint, const Program& program, const Me
                             const OwnerPatience& patience) {
   constexpr std::array kOnline = {Role::kP1, Role::kP2};
   InferResult result;
-  TraceRecorder recorder;
+  TraceRecorder recorder(TraceRecorder::Roles::kOne);
   Listeners listeners{&result.ledger, &recorder};
   Walker walker(program, Role::kDataOwner, pool, &listeners);
   // Checks the inputs, before a tape is spent on them.

@@ -340,7 +340,7 @@ StatusOr<Bytes> PartyService::OnShareModel(const Request& request) {
   shared.program = record.program;
   {
     Timer timer(shared.seconds[static_cast<size_t>(Phase::kModel)]);
-    TraceRecorder recorder;
+    TraceRecorder recorder(TraceRecorder::Roles::kOne);
     Listeners listeners{&shared.ledger, &recorder};
     const Status added = AddModel(record, &listeners);
     shared.trace = std::move(recorder.trace());
@@ -487,6 +487,7 @@ StatusOr<PartyService::SessionPointer> PartyService::Begin(Model& model, const I
   }();
   Status status = bound;
   if (status.ok() && streamed) {
+    session->asked = MonotonicNanoseconds();
     auto stream = StreamTape::Open(endpoint_, program.digest(), tape, options_.silence_seconds);
     status = stream.status();
     if (stream.ok()) source = *std::move(stream);
@@ -541,6 +542,9 @@ void PartyService::PrepareSession(const SessionPointer& session, const Identifie
       aside_.insert(session->tape);
     }
   }
+  if (status.ok() && session->asked.has_value() && session->feed->whole()) {
+    session->offline_nanoseconds = MonotonicNanoseconds() - *session->asked;
+  }
   if (!status.ok()) endpoint_.Cancel(channel, status);
   endpoint_.Close(channel);
   if (!status.ok()) {
@@ -590,6 +594,9 @@ Status PartyService::Record(const Session& session, int64_t framing_bytes) {
   record.program = session.model->served->program.digest();
   record.seconds = session.seconds;
   record.counters["framing_bytes"] = framing_bytes;
+  if (session.offline_nanoseconds.has_value()) {
+    record.counters["offline_nanoseconds"] = *session.offline_nanoseconds;
+  }
   record.ledger = session.ledger;
   record.trace = session.recorder.trace();
   record.trace.threads[role_] = pool_.threads();

@@ -74,9 +74,13 @@ class PartyService {
     Identifier id;  // once opened
     bool joined = false;
     Ledger ledger;
-    TraceRecorder recorder;
+    TraceRecorder recorder{TraceRecorder::Roles::kOne};
     Listeners listeners{&ledger, &recorder};
     std::array<double, kPhases.size()> seconds{};
+    // Of a tape that is streamed: when its part was asked for, and how long from then on until it
+    // was there and prepared. None where a part of it is read online.
+    std::optional<int64_t> asked;  // nanoseconds of the monotonic clock
+    std::optional<int64_t> offline_nanoseconds;
     std::unique_ptr<Walker> walker;
     std::unique_ptr<TapeFeed> feed;
   };

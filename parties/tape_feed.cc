@@ -109,7 +109,7 @@ Status TapeFeed::ReadWindow() {
 }
 
 Status TapeFeed::Load() {
-  return windows_.size() == 1 && !loaded_ ? ReadWindow() : absl::OkStatus();
+  return whole() && !loaded_ ? ReadWindow() : absl::OkStatus();
 }
 
 Status TapeFeed::BeforeLevel(int level, Walker& walker) {

@@ -75,6 +75,8 @@ class TapeFeed {
   Buffer TakeMemory() &&;
 
   const TapeHeader& header() const { return source_->header(); }
+  // Whether the words are kept whole, so that all are there after Load.
+  bool whole() const { return windows_.size() == 1; }
   // Before the online phase.
   Status Load();
   // Before a level: gives the walker the window that begins with it, if one does.

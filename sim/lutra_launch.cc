@@ -128,6 +128,9 @@ Status RunJob(const Arguments& arguments, std::vector<std::string> command,
     LUTRA_RETURN_IF_ERROR(WriteRunDirectory(
         *out, {result.summary, result.built->program, result.ledger, result.trace}));
   }
+  if (!result.unpredicted.ok()) {
+    ReportError(kProgram, Annotate(result.unpredicted, "no time is predicted"));
+  }
   if (!quiet) PrintModelRun(job, options, result, out);
   if (result.disagreement.empty()) return absl::OkStatus();
   return InvalidArgument(result.disagreement);

@@ -112,6 +112,9 @@ StatusOr<bool> RunJob(const Arguments& arguments, std::vector<std::string> comma
     LUTRA_RETURN_IF_ERROR(WriteRunDirectory(
         *out, {result.summary, result.built->program, result.ledger, result.trace}));
   }
+  if (!result.unpredicted.ok()) {
+    ReportError(kProgram, Annotate(result.unpredicted, "no time is predicted"));
+  }
   if (!quiet) PrintModelRun(job, options, result, out);
   if (result.disagreement.empty()) return true;
   ReportError(kProgram, InvalidArgument("secure and clear disagree: ", result.disagreement));

@@ -58,7 +58,7 @@ class Run {
     result_.trace.program = result_.built->program.digest();
     for (const Role role : kRoles) result_.trace.threads[role] = options_.threads;
     LUTRA_RETURN_IF_ERROR(engine_->Finish(result_));
-    LUTRA_RETURN_IF_ERROR(Predict());
+    result_.unpredicted = Predict();
     engine_.reset();
     if (options_.check || !job_.examples.labels.empty()) LUTRA_RETURN_IF_ERROR(RunExactTwin());
     Summarize();
@@ -166,11 +166,13 @@ class Run {
   }
 
   Status Predict() {
+    std::vector<PredictedSeconds> predicted;
     for (const Network& network : ShippedNetworks()) {
       LUTRA_ASSIGN_OR_RETURN(const Replay replay, ReplayTrace(result_.trace, network));
-      result_.summary.predicted.push_back({network.name, replay.seconds(Stage::kOffline),
-                                           replay.seconds(Stage::kOnline)});
+      predicted.push_back({network.name, replay.seconds(Stage::kOffline),
+                           replay.seconds(Stage::kOnline)});
     }
+    result_.summary.predicted = std::move(predicted);
     return absl::OkStatus();
   }
 

@@ -60,6 +60,7 @@ struct ModelRunResult {
   std::vector<int> secure;                    // predictions
   std::vector<int> clear;                     // of the exact twin; empty if it was not run
   std::string disagreement;                   // the first node that disagrees, or what else does
+  Status unpredicted;                         // why the replay of the trace failed, if it did
   std::unique_ptr<const Registry> registry;   // of the program
   std::unique_ptr<const BuiltProgram> built;  // what was run
   Ledger ledger;

@@ -20,18 +20,18 @@ class ProcessEngine final : public ModelEngine {
  public:
   ProcessEngine(const EngineParts& parts, std::unique_ptr<LocalCluster> cluster,
                 std::unique_ptr<Endpoint> model_owner, std::unique_ptr<Endpoint> data_owner,
-                const std::optional<uint64_t>& insecure_seed)
+                const LocalClusterOptions& options)
       : built_(parts.built),
         pool_(parts.pool),
         plan_(parts.built.program),
         cluster_(std::move(cluster)),
         model_owner_(std::move(model_owner)),
         data_owner_(std::move(data_owner)),
-        insecure_seed_(insecure_seed) {}
+        options_(options) {}
 
   StatusOr<SessionResult> ShareModel(const NamedTensors& model) override {
     SendModelOptions options;
-    options.insecure_seed = insecure_seed_;
+    options.insecure_seed = options_.insecure_seed;
     options.patience = OwnerPatience(cluster_->cluster());
     StatusOr<SharedModel> shared =
         SendModel(*model_owner_, built_.program, built_.tables, model, pool_, options);
@@ -72,6 +72,9 @@ class ProcessEngine final : public ModelEngine {
       LUTRA_RETURN_IF_ERROR(AddSession(*dealer, parties, static_cast<int32_t>(i), result));
     }
     result.summary.peak_memory_bytes = cluster_->peak_memory_bytes();
+    if (options_.network) {
+      result.summary.shaped = ShapedLinks{*options_.network, options_.shape_dealer};
+    }
     return absl::OkStatus();
   }
 
@@ -114,6 +117,8 @@ class ProcessEngine final : public ModelEngine {
     double& deal = Of(summary.seconds, Phase::kDeal);
     for (const auto& [work, seconds] : dealt.ledger.seconds()) deal += seconds;
     summary.framing_bytes = session.traffic.sent.framing_bytes + session.traffic.sent.control_bytes;
+    int timed = 0;
+    int64_t offline = 0;  // nanoseconds
     for (const auto& party : parties) {
       // P0 goes by the tape where it takes no part online.
       StatusOr<SessionRecord> record = party->LoadSession(session.session);
@@ -124,6 +129,14 @@ class ProcessEngine final : public ModelEngine {
       double& prepare = Of(summary.seconds, Phase::kPrepare);
       prepare = std::max(prepare, Of(record->seconds, Phase::kPrepare));
       summary.framing_bytes += record->counters["framing_bytes"];
+      if (const auto own = record->counters.find("offline_nanoseconds");
+          own != record->counters.end()) {
+        ++timed;
+        offline = std::max(offline, own->second);
+      }
+    }
+    if (timed == int{kParties.size()}) {
+      summary.offline_seconds = 1e-9 * static_cast<double>(offline);
     }
     const PhaseBytes bytes = BytesIn(ledger);
     for (size_t phase = 0; phase < bytes.size(); ++phase) summary.bytes[phase] += bytes[phase];
@@ -138,7 +151,7 @@ class ProcessEngine final : public ModelEngine {
   std::unique_ptr<LocalCluster> cluster_;
   std::unique_ptr<Endpoint> model_owner_;
   std::unique_ptr<Endpoint> data_owner_;
-  const std::optional<uint64_t> insecure_seed_;
+  const LocalClusterOptions options_;
   Identifier model_;
   Ledger model_ledger_;
   Trace model_trace_;
@@ -146,20 +159,27 @@ class ProcessEngine final : public ModelEngine {
 };
 
 // How much longer than without shaping somebody may wait on these links: for all that goes over
-// the slowest in a session, behind as much of the sessions that are prepared ahead, and two round
-// trips.
+// the slowest in a session, requests and handshakes included, behind as much of the sessions that
+// are prepared ahead, and two round trips.
 double SecondsOfSlowestLink(const Program& program, const Network& network, bool with_dealer) {
   constexpr double kMost = 80000;  // a cluster file's time-outs are a day at most
-  std::map<std::pair<Role, Role>, int64_t> bytes;
+  constexpr int64_t kRequests = 16;  // of a link and session, about
+  std::map<std::pair<Role, Role>, Ledger::Traffic> sent;
   const ProgramCost cost(program);
-  for (const auto& [link, traffic] : cost.traffic()) bytes[{link.from, link.to}] += traffic.bytes;
+  for (const auto& [link, traffic] : cost.traffic()) {
+    sent[{link.from, link.to}].bytes += traffic.bytes;
+    sent[{link.from, link.to}].messages += traffic.messages;
+  }
   double slowest = 0;
   for (const Role from : kRoles) {
     for (const Role to : kRoles) {
       if (from == to || (!with_dealer && (from == Role::kDealer || to == Role::kDealer))) continue;
       const Network::Link& link = network.link(from, to);
       const double round_trip = link.latency_seconds + network.link(to, from).latency_seconds;
-      const double whole = static_cast<double>(bytes[{from, to}]) / link.bytes_per_second;
+      const Ledger::Traffic& traffic = sent[{from, to}];
+      const double headers = static_cast<double>(network.header_bytes) *
+                             static_cast<double>(traffic.messages + kRequests);
+      const double whole = (static_cast<double>(traffic.bytes) + headers) / link.bytes_per_second;
       slowest = std::max(slowest, 2 * (whole + round_trip));
     }
   }
@@ -180,7 +200,7 @@ StatusOr<std::unique_ptr<ModelEngine>> MakeProcessEngine(const EngineParts& part
   LUTRA_ASSIGN_OR_RETURN(auto model_owner, cluster->OwnerEndpoint(Role::kModelOwner));
   LUTRA_ASSIGN_OR_RETURN(auto data_owner, cluster->OwnerEndpoint(Role::kDataOwner));
   return std::make_unique<ProcessEngine>(parts, std::move(cluster), std::move(model_owner),
-                                         std::move(data_owner), options.insecure_seed);
+                                         std::move(data_owner), options);
 }
 
 }  // namespace lutra

@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -891,14 +892,22 @@ TEST_CASE("A peer that goes away while a shaped link is full wakes who waits",
 }
 
 TEST_CASE("A network whose hellos would come too late is an error", "[cluster][endpoint]") {
-  Net net(true, ShapedTo(5, 1e9));
+  Net net(true, ShapedTo(5, std::numeric_limits<double>::infinity()));
   EndpointOptions options = net.Options(Role::kP1);
   options.connect_seconds = 10;
   CHECK(Message(Endpoint::Make(std::move(options)).status()) ==
-        "endpoint: network 'test': between p1 and dealer: expected a round trip below "
+        "endpoint: network 'test': between p1 and dealer: expected a round trip of hellos below "
         "connect_seconds, 10, found 10");
   options = net.Options(Role::kDataOwner);
   options.connect_seconds = 10.5;
+  CHECK(Endpoint::Make(std::move(options)).ok());
+  // A hello of 16 bytes behind a header of 1000, each way, at 100 bytes a second.
+  Net narrow(true, ShapedTo(0, 100));
+  options = narrow.Options(Role::kP1);
+  options.connect_seconds = 20.3;
+  CHECK(Has(Message(Endpoint::Make(std::move(options)).status()), "20.3, found 20.32"));
+  options = narrow.Options(Role::kDataOwner);
+  options.connect_seconds = 20.5;
   CHECK(Endpoint::Make(std::move(options)).ok());
 }
 

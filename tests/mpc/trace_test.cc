@@ -1,10 +1,13 @@
 #include "mpc/trace.h"
 
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "core/clock.h"
 #include "mpc/protocols/reveal.h"
@@ -91,6 +94,56 @@ TEST_CASE("A trace has every message that the ledger counts, sent and received",
   for (const auto& [work, spent] : outcome.ledger.seconds()) {
     CHECK(seconds[work] == Approx(spent));
   }
+}
+
+TEST_CASE("What one role does between two events is work, but for handing over messages",
+          "[mpc][trace]") {
+  Case given;
+  Describe(given);
+  const Outcome outcome = RunCase(given);
+  const Node& node = outcome.program().nodes()[0];
+  const Trace::TrackId online{0, Phase::kOnline, Role::kP1};
+  const std::array<std::byte, 3> payload{};
+  const auto record = [&](TraceRecorder::Roles roles) {
+    TraceRecorder recorder(roles);
+    recorder.OnWork(node, Phase::kPrepare, Role::kP1, {3, 5, 2});
+    recorder.OnWork(node, Phase::kOnline, Role::kP1, {10, 20, 8});
+    recorder.OnWork(node, Phase::kOnline, Role::kP1, {25, 40, 12});
+    recorder.OnReceive(Phase::kOnline, 0, Role::kP2, Role::kP1, 7, {44, 50, 0});
+    recorder.OnReceive(Phase::kDeal, 0, Role::kDealer, Role::kP1, 7, {52, 60, 0});
+    recorder.OnWork(node, Phase::kOnline, Role::kP1, {61, 70, 9});
+    recorder.OnMessage(Phase::kOnline, 1, Role::kP1, Role::kP2, payload, /*continues=*/false);
+    const int64_t sent = recorder.trace().tracks[online].back().span.end;
+    recorder.OnReceive(Phase::kOnline, 1, Role::kP2, Role::kP1, 7, {sent + 6, sent + 9, 0});
+    recorder.OnWork(node, Phase::kOnline, Role::kP1, {sent + 10, sent + 11, 1});
+    return std::pair(recorder.trace().tracks[online], sent);
+  };
+  const auto check = [](const std::vector<TraceEvent>& track, const std::vector<Span>& expected) {
+    REQUIRE(track.size() == expected.size());
+    for (size_t i = 0; i < track.size(); ++i) {
+      INFO("event " << i);
+      CHECK(track[i].span.begin == expected[i].begin);
+      CHECK(track[i].span.end == expected[i].end);
+      CHECK(track[i].span.cpu == expected[i].cpu);
+    }
+  };
+  const auto [one, sent] = record(TraceRecorder::Roles::kOne);
+  // The first event of a phase waits for whoever begins it; the tape's receipt is in another track.
+  check(one, {{10, 20, 8},
+              {20, 44, 12 + 5 + 4},
+              {44, 50, 0},
+              {60, sent, 9 + 1 + sent - 70},
+              {sent, sent, 0},
+              {sent + 6, sent + 9, 0},
+              {sent + 9, sent + 11, 2}});
+  const auto [all, now] = record(TraceRecorder::Roles::kAll);
+  check(all, {{10, 20, 8},
+              {25, 40, 12},
+              {44, 50, 0},
+              {61, 70, 9},
+              {now, now, 0},
+              {now + 6, now + 9, 0},
+              {now + 10, now + 11, 1}});
 }
 
 TEST_CASE("CPU time of all threads is that of the work", "[mpc][trace]") {

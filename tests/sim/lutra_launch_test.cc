@@ -119,6 +119,8 @@ TEST_CASE("A launched run is the simulation's, byte for byte", "[sim][launch]") 
   }
   nlohmann::json one = Run(real);
   nlohmann::json other = Run(simulated);
+  CHECK(one["sessions"][0]["offline"]["seconds"].is_null() == (tapes == "store"));
+  CHECK(other["sessions"][0]["offline"]["seconds"].is_null());
   CHECK(one["sessions"][0]["online"]["bytes"] == other["sessions"][0]["online"]["bytes"]);
   CHECK(one["sessions"][0]["online"]["framing_bytes"] > 0);
   // All else is the same, outputs included, but for times, memory and what it was called with.
@@ -161,6 +163,7 @@ TEST_CASE("Shaped links carry the same bytes, later", "[sim][launch]") {
   run("all", {"--network", network.string(), "--shape", "all"});
   CHECK(temporary.Clean());
   const nlohmann::json plain = Run(folder / "plain");
+  CHECK(plain["shaped"].is_null());
   for (const char* name : {"parties", "all"}) {
     INFO(name);
     for (const char* file : {"ledger.csv", "levels.csv"}) {
@@ -175,6 +178,16 @@ TEST_CASE("Shaped links carry the same bytes, later", "[sim][launch]") {
     CHECK(online["bytes"] == plain["sessions"][0]["online"]["bytes"]);
     // In every round somebody waits for somebody.
     CHECK(online["seconds"].get<double>() >= online["rounds"].get<double>() * kLatency);
+    CHECK(shaped["shaped"] == nlohmann::json({{"network", "test"}, {"links", name}}));
+    const double offline = shaped["sessions"][0]["offline"]["seconds"].get<double>();
+    // P0's masked products take a latency; with the dealer's links, so do the request for the tape
+    // and the tape.
+    CHECK(offline >= (name == std::string("all") ? 3 : 1) * kLatency);
+    const Child::Ended calibrated =
+        Child("lutra-analyze", {"calibrate", (folder / name).string()}).Wait();
+    INFO(calibrated.err);
+    CHECK(calibrated.status == 0);
+    CHECK(calibrated.out.starts_with("[messages]\noverhead_us = "));
   }
 }
 

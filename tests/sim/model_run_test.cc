@@ -2,8 +2,10 @@
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/machine.h"
@@ -198,6 +200,46 @@ TEST_CASE("Expected logits that are not the model's are a disagreement", "[sim][
   const ModelRunResult wrong = run(expected);
   CHECK(wrong.disagreement.find("logits") != std::string::npos);
   CHECK(wrong.summary.agrees_with_ideal == false);
+}
+
+// A simulation of which the trace loses what the dealer did.
+class ForgetfulEngine final : public ModelEngine {
+ public:
+  explicit ForgetfulEngine(std::unique_ptr<Simulation> simulation)
+      : simulation_(std::move(simulation)) {}
+  StatusOr<SessionResult> ShareModel(const NamedTensors& model) override {
+    return simulation_->ShareModel(model);
+  }
+  StatusOr<SessionResult> Run(const NamedTensors& data) override { return simulation_->Run(data); }
+  Status Finish(ModelRunResult& result) override {
+    result.trace.tracks.erase({0, Phase::kDeal, Role::kDealer});
+    return absl::OkStatus();
+  }
+
+ private:
+  std::unique_ptr<Simulation> simulation_;
+};
+
+TEST_CASE("A run whose trace cannot be replayed is a run without predictions", "[sim][model]") {
+  const ModelRunOptions options = Options(kTiny);
+  const ModelJob job = Load(options);
+  const ModelRunResult whole = RunJob(job, options);
+  CHECK(whole.unpredicted.ok());
+  CHECK(!whole.summary.predicted.empty());
+  const StatusOr<ModelRunResult> result =
+      RunModel(job, options, [&](EngineParts parts) -> StatusOr<std::unique_ptr<ModelEngine>> {
+        SimulationOptions simulation;
+        simulation.seed = options.seed;
+        simulation.listener = &parts.listener;
+        LUTRA_ASSIGN_OR_RETURN(auto made,
+                               Simulation::Make(parts.built, parts.pool, std::move(simulation)));
+        return std::make_unique<ForgetfulEngine>(std::move(made));
+      });
+  INFO(OneLine(result.status()));
+  REQUIRE(result.ok());
+  CHECK(OneLine(result->unpredicted).find("deal level 0, dealer -> p1") != std::string::npos);
+  CHECK(result->summary.predicted.empty());
+  CHECK(LogitsOf(*result) == LogitsOf(whole));
 }
 
 TEST_CASE("What the machine cannot hold is refused from its shape alone", "[sim][model]") {

@@ -36,6 +36,7 @@ HELP = [
     [BUILD / 'lutra-analyze', 'compare'],
     [BUILD / 'lutra-analyze', 'report'],
     [BUILD / 'lutra-analyze', 'replay'],
+    [BUILD / 'lutra-analyze', 'calibrate'],
     [BUILD / 'lutra-launch'],
     [BUILD / 'lutra-experiment'],
     *([BUILD / 'lutra-experiment', command]

@@ -1,0 +1,17 @@
+// lutra-analyze calibrate RUN...: what a machine takes for messages by itself.
+#ifndef LUTRA_ANALYSIS_CALIBRATE_COMMAND_H_
+#define LUTRA_ANALYSIS_CALIBRATE_COMMAND_H_
+
+#include <span>
+#include <string>
+
+#include "core/status.h"
+
+namespace lutra {
+
+// What the command prints to stdout; `arguments` are those after its name.
+StatusOr<std::string> RunCalibrateCommand(std::span<const std::string> arguments);
+
+}  // namespace lutra
+
+#endif  // LUTRA_ANALYSIS_CALIBRATE_COMMAND_H_

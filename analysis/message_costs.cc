@@ -1,0 +1,92 @@
+#include "analysis/message_costs.h"
+
+#include <cmath>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "analysis/cost_table.h"
+
+namespace lutra {
+namespace {
+
+// A message that was waited for.
+struct Awaited {
+  int64_t bytes;
+  double seconds;     // that it took longer than its link does
+  bool is_unlimited;  // the link's bandwidth
+};
+
+void AddAwaited(const ShapedTrace& run, std::vector<Awaited>& awaited) {
+  using Channel = std::tuple<int32_t, int32_t, Role, Role>;  // session, level, from, to
+  std::map<Channel, const TraceEvent*> sent;
+  for (const auto& [id, events] : run.trace->tracks) {
+    if (id.phase != Phase::kOnline) continue;
+    for (const TraceEvent& event : events) {
+      if (event.kind != TraceEvent::Kind::kSend) continue;
+      sent.emplace(Channel{id.session, event.level, id.role, event.peer}, &event);
+    }
+  }
+  for (const auto& [id, events] : run.trace->tracks) {
+    if (id.phase != Phase::kOnline) continue;
+    for (const TraceEvent& event : events) {
+      if (event.kind != TraceEvent::Kind::kReceive) continue;
+      const auto found = sent.find({id.session, event.level, event.peer, id.role});
+      if (found == sent.end() || found->second->bytes != event.bytes) continue;
+      const int64_t send = found->second->span.begin;
+      if (event.span.begin > send) continue;
+      const Network::Link& link = run.network->link(event.peer, id.role);
+      const auto on_the_wire = static_cast<double>(event.bytes + run.network->header_bytes);
+      awaited.push_back({event.bytes,
+                         1e-9 * static_cast<double>(event.span.end - send) - link.latency_seconds -
+                             on_the_wire / link.bytes_per_second,
+                         std::isinf(link.bytes_per_second)});
+    }
+  }
+}
+
+}  // namespace
+
+StatusOr<MessageCosts> MeasureMessageCosts(std::span<const ShapedTrace> runs) {
+  std::vector<Awaited> awaited;
+  for (const ShapedTrace& run : runs) AddAwaited(run, awaited);
+  MessageCosts costs;
+  double both_ends = 0;
+  for (const Awaited& message : awaited) {
+    if (message.bytes > kShortBytes) continue;
+    both_ends += message.seconds;
+    ++costs.short_messages;
+  }
+  if (costs.short_messages == 0) {
+    return InvalidArgument("expected online messages of up to ", kShortBytes,
+                           " bytes whose receiver waits for them, found none");
+  }
+  both_ends /= static_cast<double>(costs.short_messages);
+  if (both_ends < 0) {
+    return InvalidArgument("expected messages that take at least as long as their links, found ",
+                           Fixed(-both_ends * 1e6, 1), " us less in the mean");
+  }
+  costs.overhead_seconds = both_ends / 2;
+  double bytes = 0;
+  double seconds = 0;
+  for (const Awaited& message : awaited) {
+    if (message.bytes < kLongBytes || !message.is_unlimited) continue;
+    bytes += static_cast<double>(message.bytes);
+    seconds += message.seconds - both_ends;
+    ++costs.long_messages;
+  }
+  if (seconds > 0) costs.bytes_per_second = bytes / seconds;
+  return costs;
+}
+
+std::string FormatMessageCosts(const MessageCosts& costs) {
+  std::string text =
+      StrCat("[messages]\noverhead_us = ", Fixed(costs.overhead_seconds * 1e6, 1),
+             "  # mean of ", costs.short_messages, " messages of up to ", kShortBytes, " bytes\n");
+  if (!costs.bytes_per_second.has_value()) return text;
+  return text + StrCat("throughput_mbit = ", Fixed(*costs.bytes_per_second * 8 / 1e6, 1),
+                       "  # of ", costs.long_messages, " messages of at least ", kLongBytes,
+                       " bytes\n");
+}
+
+}  // namespace lutra
