@@ -18,11 +18,16 @@
 
 namespace lutra {
 
+// The lines of the file on which settings stand, by name.
+using SettingLines = std::map<std::string, int, std::less<>>;
+
 struct Axis {
   struct Step {
     std::string label;             // in tables and figures
     std::optional<double> number;  // where the label is one
     Settings settings;
+    SettingLines lines = {};
+    int line = 1;  // of the value or the case
   };
   std::string name;
   bool is_replay = false;  // changes the network only
@@ -71,11 +76,19 @@ struct ComparisonSpec {
   std::string figure;  // or empty
 };
 
+// A group of a breakdown that a table or figure asks for. Which groups there are is known once the
+// points are priced.
+struct GroupLabel {
+  std::string by;     // "layer"
+  std::string label;  // "layers.0"
+  std::string field;  // "tables.only.layer"
+  int line = 1;
+};
+
 // One point: the settings of one step of each axis that runs anything.
 struct Point {
   std::vector<size_t> steps;  // by axis of Experiment::axes; of replay axes 0
   Settings settings;
-  int line = 1;  // of the file, for errors
 };
 
 // One way to replay a run: a network, with what replay axes change of it.
@@ -94,23 +107,29 @@ struct Experiment {
   std::optional<uint64_t> seed;
   std::vector<std::string> network_names;
   std::vector<std::string> breakdown;  // "layer", "protocol", "step"
+  Settings fixed;                      // of all points, unless an axis has them
+  SettingLines fixed_lines;
   std::vector<Axis> axes;
   std::vector<Point> points;
   std::vector<ReplayCase> replays;  // none: runs are not replayed
   std::vector<TableSpec> tables;
   std::vector<FigureSpec> figures;
   std::vector<ComparisonSpec> comparisons;
+  std::vector<GroupLabel> group_labels;
 
   // Whether any point runs, or the closed form says all.
   bool runs() const;
   // "sequence=8, form=masked"; "the only point" without axes.
   std::string Label(const Point& point) const;
-  // "experiments/x/experiment.toml:12: sequence=8".
-  std::string Where(const Point& point) const;
+  // "experiments/x/experiment.toml:12: sequence=8": the line of a setting of the point; where it
+  // has no such setting that of its last value, or else of its model or protocol.
+  std::string Where(const Point& point, std::string_view setting) const;
+  // Whether a point has, of every axis that the filter names, one of its labels.
+  bool Keeps(const RowFilter& only, const Point& point) const;
 };
 
 // `path` is the file, or a folder with an experiment.toml. Errors name file, line, key, expected
-// and found. What points make of their settings is checked by pricing them (point.h).
+// and found. What points make of their settings is checked by pricing them (plan.h).
 StatusOr<Experiment> ReadExperiment(const std::filesystem::path& path);
 
 // Where a file that an experiment names is: looked for from the folder of the experiment upwards,

@@ -1,14 +1,10 @@
 #include "experiments/lab/lab.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -21,16 +17,18 @@
 #include "analysis/report_command.h"
 #include "core/command_line.h"
 #include "core/file.h"
-#include "core/matrix_product.h"
 #include "core/memory.h"
-#include "core/version.h"
 #include "experiments/lab/comparison.h"
+#include "experiments/lab/data_table.h"
+#include "experiments/lab/environment.h"
 #include "experiments/lab/expected.h"
 #include "experiments/lab/experiment.h"
 #include "experiments/lab/figure.h"
+#include "experiments/lab/index_page.h"
 #include "experiments/lab/local_engine.h"
 #include "experiments/lab/plan.h"
 #include "experiments/lab/results.h"
+#include "experiments/lab/results_directory.h"
 #include "experiments/lab/slurm_engine.h"
 #include "experiments/lab/table.h"
 #include "sim/interrupts.h"
@@ -44,9 +42,7 @@ using Json = nlohmann::ordered_json;
 using Seconds = std::chrono::duration<double>;
 
 constexpr std::string_view kProgram = "lutra-experiment";
-constexpr std::string_view kEnvironmentFormat = "lutra-experiment-environment/1";
 constexpr int kDisagreement = 3;
-constexpr int64_t kMostPlanBytes = int64_t{256} << 20;
 
 // ---- command lines ----
 
@@ -124,10 +120,6 @@ CommandLine PointCommandLine() {
 
 // ---- small things ----
 
-std::string Text(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 std::string Counted(size_t count, std::string_view one) {
   return StrCat(Grouped(static_cast<int64_t>(count)), " ", one, count == 1 ? "" : "s");
 }
@@ -139,6 +131,9 @@ std::string HumanSeconds(double seconds) {
   return StrCat(Fixed(seconds / 3600, 1), " h");
 }
 
+// A title or label as a terminal may have it.
+std::string Printable(std::string_view text) { return OneLine(InvalidArgument(text)); }
+
 StatusOr<fs::path> ThisProgram() {
   std::error_code error;
   const fs::path path = fs::read_symlink("/proc/self/exe", error);
@@ -146,69 +141,30 @@ StatusOr<fs::path> ThisProgram() {
   return path;
 }
 
-std::string Now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc = {};
-  ::gmtime_r(&now, &utc);
-  std::array<char, 32> text;
-  const size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return std::string(text.data(), length);
-}
-
-// ---- the output directory ----
-
-// A directory of an experiment's results, held by one process at a time.
-class OutputDirectory {
- public:
-  explicit OutputDirectory(fs::path path) : path_(std::move(path)) {}
-  const fs::path& path() const { return path_; }
-
-  // Whether results may go there: it is new, empty, or has those of an experiment.
-  Status Check() const {
-    std::error_code error;
-    if (!fs::exists(path_, error)) return absl::OkStatus();
-    if (!fs::is_directory(path_, error)) {
-      return InvalidArgument("--out: '", path_.string(), "' exists and is not a directory");
-    }
-    const bool is_empty = fs::is_empty(path_, error);
-    if (error) return Unavailable("--out: '", path_.string(), "': ", error.message());
-    if (is_empty || fs::exists(path_ / "plan.json", error)) return absl::OkStatus();
-    return InvalidArgument("--out: '", path_.string(),
-                           "' exists and does not hold the results of an experiment");
-  }
-
-  Status Open() {
-    LUTRA_RETURN_IF_ERROR(Check());
-    std::error_code error;
-    fs::create_directories(path_ / "points", error);
-    if (error) return Unavailable("--out: cannot make '", path_.string(), "': ", error.message());
-    LUTRA_ASSIGN_OR_RETURN(lock_,
-                           OpenFile::Open(path_ / "points" / ".lock", O_CREAT | O_RDWR, 0666));
-    if (::flock(lock_.number(), LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
-    return Unavailable("--out: '", path_.string(), "' is in use by another lutra-experiment");
-  }
-
-  Status Write(std::string_view name, std::string_view text) const {
-    return WriteFile(path_ / name, text);
-  }
-
- private:
-  const fs::path path_;
-  OpenFile lock_;
-};
-
 // ---- one experiment ----
 
+// Of a text that begins with one of the axis' labels and then ends or has a comma, the longest such
+// label; a label may have commas. Null where there is none.
+const std::string* LabelAtStart(std::string_view text, const Axis& axis) {
+  const std::string* longest = nullptr;
+  for (const Axis::Step& step : axis.steps) {
+    const std::string& label = step.label;
+    if (!text.starts_with(label) || (text.size() > label.size() && text[label.size()] != ',')) {
+      continue;
+    }
+    if (longest == nullptr || label.size() > longest->size()) longest = &label;
+  }
+  return longest;
+}
+
 // What --only keeps: by axis, the labels.
-StatusOr<RowFilter> ReadOnly(const Experiment& experiment, const std::string& text) {
+StatusOr<RowFilter> ReadOnly(const Experiment& experiment, std::string_view text) {
   RowFilter filter;
-  size_t begin = 0;
-  while (begin <= text.size()) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    const std::string one = text.substr(begin, end - begin);
-    begin = end + 1;
+  for (size_t begin = 0; begin <= text.size();) {
+    const std::string_view rest = text.substr(begin);
+    const std::string_view one = rest.substr(0, rest.find(','));
     const size_t equals = one.find('=');
-    const std::string name = one.substr(0, equals);
+    const std::string name(one.substr(0, equals));
     const Axis* axis = nullptr;
     std::vector<std::string_view> names;
     for (const Axis& each : experiment.axes) {
@@ -220,63 +176,39 @@ StatusOr<RowFilter> ReadOnly(const Experiment& experiment, const std::string& te
       return InvalidArgument("--only: expected AXIS=VALUE with an axis of ", CommaSeparated(names),
                              ", found '", one, "'");
     }
-    std::string label = one.substr(equals + 1);
-    const auto known = [&] {
-      return std::any_of(axis->steps.begin(), axis->steps.end(),
-                         [&](const Axis::Step& step) { return step.label == label; });
-    };
-    // A label may have commas.
-    while (!known() && begin <= text.size()) {
-      const size_t more = std::min(text.find(',', begin), text.size());
-      label += StrCat(",", text.substr(begin, more - begin));
-      begin = more + 1;
-    }
-    if (!known()) {
-      std::vector<std::string> labels;
+    const std::string* label = LabelAtStart(rest.substr(equals + 1), *axis);
+    if (label == nullptr) {
+      std::vector<std::string_view> labels;
       for (const Axis::Step& step : axis->steps) labels.push_back(step.label);
       return InvalidArgument("--only: ", name, ": expected one of ", CommaSeparated(labels),
                              ", found '", one.substr(equals + 1), "'");
     }
-    filter[name].push_back(std::move(label));
+    filter[name].push_back(*label);
+    begin += equals + 1 + label->size() + 1;
   }
   return filter;
-}
-
-bool Keeps(const RowFilter& filter, const Experiment& experiment, const Point& point) {
-  for (size_t i = 0; i < experiment.axes.size(); ++i) {
-    const auto labels = filter.find(experiment.axes[i].name);
-    if (labels == filter.end()) continue;
-    const std::string& own = experiment.axes[i].steps[point.steps[i]].label;
-    if (std::find(labels->second.begin(), labels->second.end(), own) == labels->second.end()) {
-      return false;
-    }
-  }
-  return true;
 }
 
 // An experiment from its file to its figures.
 class Lab {
  public:
-  Lab(Experiment experiment, ExperimentPlan plan, fs::path out, bool quiet)
+  // Runs that `only` does not keep are neither run nor left out of the results.
+  Lab(Experiment experiment, ExperimentPlan plan, const RowFilter& only, fs::path out, bool quiet)
       : experiment_(std::move(experiment)),
         plan_(std::move(plan)),
         directory_(std::move(out)),
-        quiet_(quiet) {}
-
-  const Experiment& experiment() const { return experiment_; }
-  Status CheckOut() const { return directory_.Check(); }
-
-  void Select(const RowFilter& only) {
-    selected_.clear();
+        quiet_(quiet) {
     for (size_t i = 0; i < plan_.runs.size(); ++i) {
-      if (Keeps(only, experiment_, experiment_.points[plan_.runs[i].point])) selected_.push_back(i);
+      if (experiment_.Keeps(only, experiment_.points[plan_.runs[i].point])) selected_.push_back(i);
     }
   }
 
-  // Which runs are there already; files that are not whole are told of, and run again.
-  void FindFinished() {
-    finished_.clear();
+  // Looks which runs are there by now. What is not whole is told of, once: where `to_run`, it runs
+  // again.
+  void FindFinished(bool to_run) {
+    const std::set<size_t> selected(selected_.begin(), selected_.end());
     for (size_t i = 0; i < plan_.runs.size(); ++i) {
+      if (finished_.contains(i)) continue;
       const PlannedRun& run = plan_.runs[i];
       if (!plan_.specs[run.point].runs()) {
         finished_.emplace(i, FinishedRun{});  // the price is the result
@@ -285,8 +217,11 @@ class Lab {
       StatusOr<FinishedRun> finished = ReadFinishedRun(directory_.path(), run.key);
       if (finished.ok()) {
         finished_.emplace(i, *std::move(finished));
-      } else if (finished.status().code() != absl::StatusCode::kNotFound) {
-        ReportError(kProgram, InvalidArgument(OneLine(finished.status()), "; it runs again"));
+      } else if (finished.status().code() != absl::StatusCode::kNotFound &&
+                 told_.insert(i).second) {
+        const bool again = to_run && selected.contains(i);
+        ReportError(kProgram, InvalidArgument(OneLine(finished.status()),
+                                              again ? "; it runs again" : "; it is left out"));
       }
     }
     pending_.clear();
@@ -295,10 +230,26 @@ class Lab {
     }
   }
 
-  void PrintHead(size_t jobs) const {
+  // An error where there are runs to make results from, but none of them has any.
+  Status CheckAnyFinished() const {
+    const auto is_run = [&](const PlannedRun& run) { return plan_.specs[run.point].runs(); };
+    if (std::none_of(plan_.runs.begin(), plan_.runs.end(), is_run)) return absl::OkStatus();
+    for (const auto& [index, run] : finished_) {
+      if (is_run(plan_.runs[index])) return absl::OkStatus();
+    }
+    const size_t others = directory_.PointFiles();
+    return absl::NotFoundError(
+        StrCat(directory_.path().string(), ": expected finished runs of ",
+               experiment_.file.string(), " as it is now, found ",
+               others == 0 ? "none"
+                           : StrCat("only ", Counted(others, "run"),
+                                    " of other settings, seeds, files or versions")));
+  }
+
+  void PrintHead(const RunMaker& maker) const {
     if (quiet_) return;
-    std::string text = StrCat(experiment_.title, "\n\n");
-    text += StrCat("experiment  ", experiment_.name, "\n");
+    std::string text = StrCat(Printable(experiment_.title), "\n\n");
+    text += StrCat("experiment  ", Printable(experiment_.name), "\n");
     std::string axes;
     for (const Axis& axis : experiment_.axes) {
       axes += StrCat(axes.empty() ? "" : " x ", axis.name, " (", axis.steps.size(), ")");
@@ -309,48 +260,26 @@ class Lab {
     if (!experiment_.replays.empty()) {
       text += StrCat(", each under ", Counted(experiment_.replays.size(), "network"));
     }
-    text += "\n";
-    if (!experiment_.runs()) {
-      text += "takes       nothing runs: the closed form says all\n";
-    } else {
-      const size_t before = selected_.size() - pending_.size();
-      if (before > 0) text += StrCat("finished    ", Counted(before, "run"), " before\n");
-      text += StrCat("takes       about ", HumanSeconds(EstimatedSeconds(jobs)), " for ",
-                     Counted(pending_.size(), "run"), "; up to ", HumanBytes(EstimatedMemory(jobs)),
-                     " of memory\n");
-    }
+    text += StrCat("\n", experiment_.runs() ? Needs(maker)
+                                            : "takes       nothing runs: the closed form says all\n");
     text += StrCat("results     ", directory_.path().string(), "\n");
     Print(text);
   }
 
-  double EstimatedSeconds(size_t jobs) const {
-    double seconds = 0, longest = 0;
-    for (const size_t i : pending_) {
-      seconds += plan_.seconds(plan_.runs[i]);
-      longest = std::max(longest, plan_.seconds(plan_.runs[i]));
-    }
-    const double parallel =
-        static_cast<double>(std::min(jobs, static_cast<size_t>(std::max(1, ThisMachine().cores))));
-    return std::max(longest, seconds / std::max(1.0, parallel));
+  // Takes the directory for this process, which was called with these words.
+  Status Open(std::vector<std::string> words) {
+    command_ = CommandCall{std::move(words), TimeNow()};
+    return directory_.Open();
   }
 
-  // The largest that may run at a time.
-  int64_t EstimatedMemory(size_t jobs) const {
-    std::vector<int64_t> memory;
-    for (const size_t i : pending_) memory.push_back(plan_.prices[plan_.runs[i].point].memory);
-    std::sort(memory.rbegin(), memory.rend());
-    int64_t sum = 0;
-    for (size_t i = 0; i < std::min(jobs, memory.size()); ++i) sum += memory[i];
-    return sum;
-  }
-
-  // Writes what a run is made from.
-  Status Begin(const std::vector<std::string>& command) {
-    command_ = command;
-    started_ = Now();
-    LUTRA_RETURN_IF_ERROR(directory_.Open());
+  // Writes what runs are made from.
+  Status Begin(const RunMaker& maker) {
+    maker_ = maker;
+    is_run_ = true;
+    LUTRA_ASSIGN_OR_RETURN(const std::string plan, Plan());
     LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
-    return directory_.Write("plan.json", PlanJson(experiment_, plan_, pending_, directory_.path()));
+    LUTRA_RETURN_IF_ERROR(directory_.Write("plan.json", plan));
+    return WriteEnvironment();
   }
 
   // The exit status so far: 0, 1 after failures, 130.
@@ -365,7 +294,7 @@ class Lab {
     double at_last = 0;  // seconds, when a run was finished last
     size_t last_done = 0;
     const LocalOutcome outcome =
-        RunLocally(*program, directory_.path(), list, jobs,
+        RunLocally(*program, directory_.path(), list, {jobs, ThisMachine().memory_bytes},
                    [&](const std::vector<size_t>& done, const std::vector<size_t>& running) {
                      const double now = Seconds(std::chrono::steady_clock::now() - start).count();
                      if (done.size() != last_done) at_last = now;
@@ -380,26 +309,9 @@ class Lab {
 
   // The same on a cluster.
   int RunPendingOnSlurm(std::optional<size_t> parallel) {
+    if (pending_.empty()) return 0;
     const StatusOr<int> exit_status = TrySlurm(parallel);
     return exit_status.ok() ? *exit_status : ReportError(kProgram, exit_status.status());
-  }
-
-  int Ended(const LocalOutcome& outcome, size_t jobs) {
-    for (const std::string& failure : outcome.failures) {
-      ReportError(kProgram, Unavailable(failure));
-    }
-    if (outcome.interrupted) {
-      std::fputs(StrCat(kProgram,
-                        ": interrupted; what is finished is kept, and the same command "
-                        "goes on from there\n")
-                     .c_str(),
-                 stderr);
-      return Interrupts::kExitStatus;
-    }
-    FindFinished();
-    if (outcome.failures.empty()) return 0;
-    return ReportError(kProgram, Unavailable(outcome.failures.size(), " of ", jobs,
-                                             " runs failed; the others are kept"));
   }
 
   // Results, tables, figures and the index, from all runs that are there.
@@ -412,10 +324,12 @@ class Lab {
     if (!experiment_.breakdown.empty()) {
       LUTRA_RETURN_IF_ERROR(directory_.Write("breakdown.csv", CsvOf(results.breakdown)));
     }
-    LUTRA_RETURN_IF_ERROR(directory_.Write("environment.json", Environment()));
+    if (is_run_ || !directory_.Has("environment.json")) LUTRA_RETURN_IF_ERROR(WriteEnvironment());
+    LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
     LUTRA_RETURN_IF_ERROR(WriteTables(experiment_, results, directory_.path()));
     LUTRA_RETURN_IF_ERROR(WriteComparisons(experiment_, results, directory_.path()));
-    LUTRA_RETURN_IF_ERROR(directory_.Write("index.md", Index(results)));
+    const RunCounts counts{finished_.size(), plan_.runs.size(), OriginsOf(finished_).size()};
+    LUTRA_RETURN_IF_ERROR(directory_.Write("index.md", IndexPage(experiment_, results, counts)));
     for (const DataTable::Row& row : results.runs.rows) {
       const DataTable::Cell& agrees = DataTable::At(row, "agrees");
       disagrees_ = disagrees_ || (agrees.is_boolean() && !agrees.get<bool>());
@@ -432,63 +346,50 @@ class Lab {
   }
 
  private:
-  std::vector<LocalJob> PendingJobs() const {
-    std::vector<LocalJob> list;
-    for (size_t i = 0; i < pending_.size(); ++i) {
-      const PlannedRun& run = plan_.runs[pending_[i]];
-      std::string label = experiment_.Label(experiment_.points[run.point]);
-      if (experiment_.repetitions > 1) label += StrCat(", repetition ", run.repetition + 1);
-      list.push_back({i, std::move(label)});
-    }
-    return list;
-  }
-
-  StatusOr<int> TrySlurm(std::optional<size_t> parallel) {
-    LUTRA_ASSIGN_OR_RETURN(const fs::path program, ThisProgram());
-    SlurmEngine engine(program, directory_.path());
-    LUTRA_RETURN_IF_ERROR(engine.Check());
-    Progress progress(quiet_ ? Progress::Style::kNone : Progress::StyleFor(stdout), stdout,
-                      static_cast<int64_t>(pending_.size()), "runs");
-    LUTRA_ASSIGN_OR_RETURN(const bool interrupted, engine.WaitForEarlier([&] {
-      progress.Show(0, "waiting for an earlier job array");
-    }));
-    if (interrupted) return Interrupts::kExitStatus;
-    FindFinished();
-    if (pending_.empty()) return 0;
-    // The plan of the array stays, whatever runs here meanwhile.
-    const fs::path plan = directory_.path() / "slurm" / "plan.json";
-    std::error_code error;
-    fs::create_directories(plan.parent_path(), error);
-    LUTRA_RETURN_IF_ERROR(
-        WriteFile(plan, PlanJson(experiment_, plan_, pending_, directory_.path())));
-    SlurmRequest request;
-    request.name = experiment_.name;
-    request.parallel = parallel;
-    for (const size_t i : pending_) {
-      const size_t point = plan_.runs[i].point;
-      const int64_t threads =
-          IntegerOf(plan_.specs[point].settings, "threads", ThisMachine().cores);
-      request.threads = std::max(request.threads, static_cast<int>(threads));
-      request.memory_bytes = std::max(request.memory_bytes, plan_.prices[point].memory);
-    }
-    const std::vector<LocalJob> list = PendingJobs();
-    LUTRA_ASSIGN_OR_RETURN(
-        const LocalOutcome outcome,
-        engine.Run(
-            plan, list, request,
-            [&](size_t job) {
-              return ReadFinishedRun(directory_.path(), plan_.runs[pending_[job]].key).ok();
-            },
-            [&](const std::vector<size_t>& done) {
-              progress.Show(static_cast<int64_t>(done.size()), "in the queue");
-            }));
-    progress.Clear();
-    return Ended(outcome, list.size());
-  }
-
   static void Print(const std::string& text) {
     std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
+  }
+
+  // ---- estimates ----
+
+  // What is finished, and what the rest takes.
+  std::string Needs(const RunMaker& maker) const {
+    std::string text;
+    const size_t before = selected_.size() - pending_.size();
+    if (before > 0) text += StrCat("finished    ", Counted(before, "run"), " before\n");
+    const StatusOr<size_t> others = CountOfOtherOrigin(finished_, maker);
+    if (others.ok() && *others > 0) {
+      text += StrCat("            ", Counted(*others, "run"),
+                     " there by another build, machine, engine or --jobs: seconds may differ. "
+                     "What is removed\n            from points/ runs again\n");
+    }
+    const auto jobs = static_cast<size_t>(std::max<int64_t>(maker.jobs, 1));
+    return text + StrCat("takes       about ", HumanSeconds(EstimatedSeconds(jobs)), " for ",
+                         Counted(pending_.size(), "run"), "; up to ",
+                         HumanBytes(EstimatedMemory(jobs)), " of memory\n");
+  }
+
+  double EstimatedSeconds(size_t jobs) const {
+    double seconds = 0, longest = 0;
+    for (const size_t i : pending_) {
+      seconds += plan_.seconds(plan_.runs[i]);
+      longest = std::max(longest, plan_.seconds(plan_.runs[i]));
+    }
+    const double parallel =
+        static_cast<double>(std::min(jobs, static_cast<size_t>(std::max(1, ThisMachine().cores))));
+    return std::max(longest, seconds / std::max(1.0, parallel));
+  }
+
+  // The largest that may run at a time; never more than there is.
+  int64_t EstimatedMemory(size_t jobs) const {
+    std::vector<int64_t> memory;
+    for (const size_t i : pending_) memory.push_back(plan_.prices[plan_.runs[i].point].memory);
+    std::sort(memory.rbegin(), memory.rend());
+    int64_t sum = 0;
+    for (size_t i = 0; i < std::min(jobs, memory.size()); ++i) sum += memory[i];
+    const int64_t machine = ThisMachine().memory_bytes;
+    return machine > 0 ? std::min(sum, machine) : sum;
   }
 
   // By the estimates, corrected by how long those took that are done.
@@ -503,82 +404,105 @@ class Lab {
     return static_cast<int64_t>(std::max(0.0, left) + 0.5);
   }
 
-  // What there is, with tables and pictures in it.
-  std::string Index(const Results& results) const {
-    std::string text = StrCat("# ", experiment_.title, "\n\n", "Experiment `", experiment_.name,
-                              "`: ", Counted(finished_.size(), "run"), " of ", plan_.runs.size(),
-                              ". Every run is in [results.csv](results.csv) and "
-                              "[results.jsonl](results.jsonl), medians and quartiles in "
-                              "[summary.csv](summary.csv)");
-    if (!experiment_.breakdown.empty()) {
-      text += StrCat(", by ", CommaSeparated(experiment_.breakdown),
-                     " in [breakdown.csv](breakdown.csv)");
-    }
-    text += ", machine and seeds in [environment.json](environment.json).\n";
-    for (const FigureSpec& figure : experiment_.figures) {
-      if (FigureScript(figure, results).empty()) continue;
-      text += StrCat("\n![", figure.title, "](figures/", figure.name, ".svg)\n");
-    }
-    for (const TableSpec& table : experiment_.tables) {
-      text += StrCat("\n", RenderTable(table, results).markdown);
-    }
-    for (const ComparisonSpec& spec : experiment_.comparisons) {
-      text += StrCat("\n", RenderComparison(spec, results).markdown);
-      if (spec.figure.empty()) continue;
-      text += StrCat("\n![", spec.title, "](comparisons/", spec.name, ".svg)\n");
-    }
-    return text;
+  // ---- runs ----
+
+  StatusOr<std::string> Plan() const {
+    return PlanJson(experiment_, plan_, pending_, maker_, directory_.path());
   }
 
-  std::string Environment() const {
-    const MachineFacts machine = ThisMachine();
-    Json json;
-    json["format"] = kEnvironmentFormat;
-    json["experiment"] = experiment_.name;
-    json["version"] = Version();
-    json["command"] = command_;
-    json["started"] = started_;
-    json["collected"] = Now();
-    json["machine"] = {{"processor", machine.processor},
-                       {"cores", machine.cores},
-                       {"memory_bytes", machine.memory_bytes}};
-    json["simd"] = SimdTarget();
-    json["runs"] = {{"planned", plan_.runs.size()}, {"finished", finished_.size()}};
-    json["machines_of_runs"] = Json::array();
-    std::set<std::string> seen;
-    for (const auto& [index, run] : finished_) {
-      if (!run.machine.is_object() || !seen.insert(run.machine.dump()).second) continue;
-      json["machines_of_runs"].push_back(run.machine);
+  Status WriteEnvironment() const {
+    return directory_.Write("environment.json",
+                            EnvironmentJson(experiment_, plan_, finished_, command_));
+  }
+
+  std::vector<LocalJob> PendingJobs() const {
+    std::vector<LocalJob> list;
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      const PlannedRun& run = plan_.runs[pending_[i]];
+      std::string label = Printable(experiment_.Label(experiment_.points[run.point]));
+      if (experiment_.repetitions > 1) label += StrCat(", repetition ", run.repetition + 1);
+      list.push_back({i, std::move(label), plan_.prices[run.point].memory});
     }
-    json["repetitions"] = experiment_.repetitions;
-    json["seeds"] = Json::array();
-    for (int64_t i = 0; i < experiment_.repetitions; ++i) {
-      json["seeds"].push_back(experiment_.seed.has_value()
-                                  ? Json(*experiment_.seed + static_cast<uint64_t>(i))
-                                  : Json("operating-system"));
+    return list;
+  }
+
+  static int SayInterrupted() {
+    std::fputs(StrCat(kProgram,
+                      ": interrupted; what is finished is kept, and the same command goes on from "
+                      "there\n")
+                   .c_str(),
+               stderr);
+    return Interrupts::kExitStatus;
+  }
+
+  int Ended(const LocalOutcome& outcome, size_t jobs) {
+    for (const std::string& failure : outcome.failures) {
+      ReportError(kProgram, Unavailable(failure));
     }
-    json["networks"] = experiment_.network_names;
-    json["points"] = Json::array();
-    for (size_t i = 0; i < experiment_.points.size(); ++i) {
-      Json point = Json::object();
-      for (const auto& [name, value] : experiment_.points[i].settings) {
-        point["settings"][name] = SettingJson(value);
-      }
-      point["program"] = plan_.prices[i].program;
-      json["points"].push_back(std::move(point));
+    if (outcome.interrupted) return SayInterrupted();
+    FindFinished(/*to_run=*/false);
+    if (outcome.failures.empty()) return 0;
+    return ReportError(kProgram, Unavailable(outcome.failures.size(), " of ", jobs,
+                                             " runs failed; the others are kept"));
+  }
+
+  StatusOr<int> TrySlurm(std::optional<size_t> parallel) {
+    LUTRA_ASSIGN_OR_RETURN(const fs::path program, ThisProgram());
+    SlurmEngine engine(program, directory_.path());
+    LUTRA_RETURN_IF_ERROR(engine.Check());
+    Progress progress(quiet_ ? Progress::Style::kNone : Progress::StyleFor(stdout), stdout,
+                      static_cast<int64_t>(pending_.size()), "runs");
+    LUTRA_ASSIGN_OR_RETURN(const bool interrupted, engine.WaitForEarlier([&] {
+      progress.Show(0, "waiting for an earlier job array");
+    }));
+    if (interrupted) {
+      progress.Clear();
+      return SayInterrupted();
     }
-    return Text(json);
+    FindFinished(/*to_run=*/true);
+    if (pending_.empty()) return 0;
+    // The plan of the array stays, whatever runs here meanwhile.
+    const fs::path file = directory_.path() / "slurm" / "plan.json";
+    std::error_code error;
+    fs::create_directories(file.parent_path(), error);
+    LUTRA_ASSIGN_OR_RETURN(const std::string plan, Plan());
+    LUTRA_RETURN_IF_ERROR(WriteFile(file, plan));
+    SlurmRequest request;
+    request.name = experiment_.name;
+    request.parallel = parallel;
+    for (const size_t i : pending_) {
+      const size_t point = plan_.runs[i].point;
+      const int64_t threads =
+          IntegerOf(plan_.specs[point].settings, "threads", ThisMachine().cores);
+      request.threads = std::max(request.threads, static_cast<int>(threads));
+      request.memory_bytes = std::max(request.memory_bytes, plan_.prices[point].memory);
+    }
+    const std::vector<LocalJob> list = PendingJobs();
+    LUTRA_ASSIGN_OR_RETURN(
+        const LocalOutcome outcome,
+        engine.Run(
+            file, list, request,
+            [&](size_t job) {
+              return ReadFinishedRun(directory_.path(), plan_.runs[pending_[job]].key).ok();
+            },
+            [&](const std::vector<size_t>& done) {
+              progress.Show(static_cast<int64_t>(done.size()), "in the queue");
+            }));
+    progress.Clear();
+    return Ended(outcome, list.size());
   }
 
   const Experiment experiment_;
   const ExperimentPlan plan_;
-  OutputDirectory directory_;
+  ResultsDirectory directory_;
   const bool quiet_;
-  std::vector<std::string> command_;
-  std::string started_;
+  bool is_run_ = false;  // what made the runs is not what renders them
+  RunMaker maker_;
+  CommandCall command_;
   std::vector<size_t> selected_;            // of plan_.runs
   std::vector<size_t> pending_;             // likewise
   std::map<size_t, FinishedRun> finished_;  // by index of plan_.runs
+  std::set<size_t> told_;                   // of plan_.runs, not whole
   bool disagrees_ = false;
 };
 
@@ -589,12 +513,19 @@ fs::path OutOf(const Arguments& arguments, const Experiment& experiment) {
 StatusOr<std::unique_ptr<Lab>> MakeLab(const Arguments& arguments, const fs::path& path,
                                        const std::optional<fs::path>& out, bool to_run) {
   LUTRA_ASSIGN_OR_RETURN(Experiment experiment, ReadExperiment(path));
+  RowFilter only;
+  if (to_run && arguments.Has("only")) {
+    LUTRA_ASSIGN_OR_RETURN(only, ReadOnly(experiment, arguments.Text("only", "")));
+  }
+  const fs::path directory = out.value_or(OutOf(arguments, experiment));
+  LUTRA_RETURN_IF_ERROR(ResultsDirectory(directory).Check());
   std::optional<Peaks> peaks;
   if (to_run && experiment.runs()) peaks = MeasurePeaks(1);
-  LUTRA_ASSIGN_OR_RETURN(ExperimentPlan plan, MakePlan(experiment, peaks, to_run));
-  const fs::path directory = out.value_or(OutOf(arguments, experiment));
-  return std::make_unique<Lab>(std::move(experiment), std::move(plan), directory,
-                               arguments.Has("quiet"));
+  LUTRA_ASSIGN_OR_RETURN(ExperimentPlan plan, MakePlan(experiment, peaks, to_run, only));
+  auto lab = std::make_unique<Lab>(std::move(experiment), std::move(plan), only, directory,
+                                   arguments.Has("quiet"));
+  lab->FindFinished(to_run);
+  return lab;
 }
 
 // ---- commands ----
@@ -611,46 +542,65 @@ int Conclude(Lab& lab, int exit_status) {
   return exit_status;
 }
 
+// --engine and --jobs.
+StatusOr<RunMaker> ReadMaker(const Arguments& arguments) {
+  RunMaker maker;
+  LUTRA_ASSIGN_OR_RETURN(maker.jobs, arguments.Integer("jobs", 1, 1, 1024));
+  LUTRA_ASSIGN_OR_RETURN(maker.engine, arguments.Choice("engine", "local", {"local", "slurm"}));
+  if (maker.engine == "slurm" && !arguments.Has("jobs")) maker.jobs = 0;
+  return maker;
+}
+
+// The command line, for who reads the results.
+std::vector<std::string> WordsOf(std::string_view command, const Arguments& arguments) {
+  std::vector<std::string> words = {std::string(kProgram), std::string(command),
+                                    arguments.positionals()[0]};
+  for (const std::string_view flag : {"out", "only", "jobs", "engine"}) {
+    if (arguments.Has(flag)) words.push_back(StrCat("--", flag, "=", arguments.Text(flag, "")));
+  }
+  return words;
+}
+
 int RunExperiment(const Arguments& arguments) {
   std::unique_ptr<Lab> lab;
-  size_t jobs = 1;
-  bool slurm = false;
+  RunMaker maker;
   {
     const Interrupts interrupts(kProgram);
+    const StatusOr<RunMaker> wanted = ReadMaker(arguments);
+    if (!wanted.ok()) return ReportError(kProgram, wanted.status());
+    maker = *wanted;
     StatusOr<std::unique_ptr<Lab>> made =
         MakeLab(arguments, arguments.positionals()[0], std::nullopt, /*to_run=*/true);
     if (!made.ok()) return ReportError(kProgram, made.status());
     lab = *std::move(made);
-    const StatusOr<int64_t> wanted = arguments.Integer("jobs", 1, 1, 1024);
-    if (!wanted.ok()) return ReportError(kProgram, wanted.status());
-    jobs = static_cast<size_t>(*wanted);
-    RowFilter only;
-    if (arguments.Has("only")) {
-      StatusOr<RowFilter> filter = ReadOnly(lab->experiment(), arguments.Text("only", ""));
-      if (!filter.ok()) return ReportError(kProgram, filter.status());
-      only = *std::move(filter);
-    }
-    const StatusOr<std::string> engine = arguments.Choice("engine", "local", {"local", "slurm"});
-    if (!engine.ok()) return ReportError(kProgram, engine.status());
-    slurm = *engine == "slurm";
-    const Status place = lab->CheckOut();
-    if (!place.ok()) return ReportError(kProgram, place);
-    lab->Select(only);
-    lab->FindFinished();
-    lab->PrintHead(jobs);
+    lab->PrintHead(maker);
     if (arguments.Has("dry-run")) return 0;
-    std::vector<std::string> command = {std::string(kProgram), "run"};
-    command.push_back(arguments.positionals()[0]);
-    if (arguments.Has("only")) command.push_back(StrCat("--only=", arguments.Text("only", "")));
-    const Status begun = lab->Begin(command);
+    Status begun = lab->Open(WordsOf("run", arguments));
+    if (begun.ok()) begun = lab->Begin(maker);
     if (!begun.ok()) return ReportError(kProgram, begun);
   }
   std::optional<size_t> parallel;
-  if (arguments.Has("jobs")) parallel = jobs;
-  const int exit_status = slurm ? lab->RunPendingOnSlurm(parallel) : lab->RunPending(jobs);
+  if (maker.jobs > 0) parallel = static_cast<size_t>(maker.jobs);
+  const int exit_status = maker.engine == "slurm" ? lab->RunPendingOnSlurm(parallel)
+                                                  : lab->RunPending(parallel.value_or(1));
   if (exit_status == Interrupts::kExitStatus) return exit_status;
+  // Where every run failed, what was there before stays.
+  if (exit_status != 0 && !lab->CheckAnyFinished().ok()) return exit_status;
   const Interrupts interrupts(kProgram);
   return Conclude(*lab, exit_status);
+}
+
+// The experiment of a results directory: the file that it was run from, or else the copy in it.
+StatusOr<fs::path> ExperimentOf(const fs::path& out) {
+  LUTRA_ASSIGN_OR_RETURN(const std::string plan, ReadTextFile(out / "plan.json", kMostPlanBytes));
+  const Json json = Json::parse(plan, nullptr, /*allow_exceptions=*/false);
+  const auto file = json.is_object() ? json.find("file") : json.end();
+  if (json.is_object() && file != json.end() && file->is_string()) {
+    const fs::path original = out / file->get<std::string>();
+    std::error_code error;
+    if (fs::is_regular_file(original, error)) return original;
+  }
+  return out / "experiment.toml";
 }
 
 // A results directory, or an experiment.
@@ -661,23 +611,14 @@ int Render(const Arguments& arguments) {
   std::error_code error;
   if (fs::exists(path / "plan.json", error)) {
     out = path;
-    const StatusOr<std::string> plan = ReadTextFile(path / "plan.json", kMostPlanBytes);
-    if (!plan.ok()) return ReportError(kProgram, plan.status());
-    const Json json = Json::parse(*plan, nullptr, /*allow_exceptions=*/false);
-    const auto file = json.is_object() ? json.find("file") : json.end();
-    path /= "experiment.toml";
-    if (json.is_object() && file != json.end() && file->is_string()) {
-      const fs::path original = *out / file->get<std::string>();
-      if (fs::exists(original, error)) path = original;
-    }
+    const StatusOr<fs::path> experiment = ExperimentOf(path);
+    if (!experiment.ok()) return ReportError(kProgram, experiment.status());
+    path = *experiment;
   }
   StatusOr<std::unique_ptr<Lab>> lab = MakeLab(arguments, path, out, /*to_run=*/false);
   if (!lab.ok()) return ReportError(kProgram, lab.status());
-  (*lab)->Select({});
-  const Status place = (*lab)->CheckOut();
-  if (!place.ok()) return ReportError(kProgram, place);
-  (*lab)->FindFinished();
-  const Status begun = (*lab)->Begin({std::string(kProgram), "render", arguments.positionals()[0]});
+  Status begun = (*lab)->CheckAnyFinished();
+  if (begun.ok()) begun = (*lab)->Open(WordsOf("render", arguments));
   if (!begun.ok()) return ReportError(kProgram, begun);
   return Conclude(**lab, 0);
 }
@@ -716,7 +657,8 @@ int List(const Arguments& arguments) {
   std::vector<fs::path> files;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (fs::exists(entry->path() / "experiment.toml")) files.push_back(entry->path());
+    std::error_code hidden;  // a folder that may not be searched has none
+    if (fs::exists(entry->path() / "experiment.toml", hidden)) files.push_back(entry->path());
   }
   if (error) {
     return ReportError(kProgram, Unavailable(folder.string(), ": ", error.message()));

@@ -60,13 +60,13 @@ class Runner {
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
 
-  LocalOutcome Run(size_t parallel,
+  LocalOutcome Run(const LocalLimits& limits,
                    const std::function<void(const std::vector<size_t>&,
                                             const std::vector<size_t>&)>& on_change) {
     const sigset_t signals = Signals();
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     while (!outcome_.interrupted && (next_ < jobs_.size() || !children_.empty())) {
-      while (next_ < jobs_.size() && children_.size() < parallel) Start(next_++);
+      while (next_ < jobs_.size() && MayStart(jobs_[next_], limits)) Start(next_++);
       on_change(done_, Running());
       const timespec tick{0, kTickNanoseconds};
       const int signal = ::sigtimedwait(&signals, nullptr, &tick);
@@ -83,6 +83,14 @@ class Runner {
     pid_t pid;
     size_t job;
   };
+
+  bool MayStart(const LocalJob& job, const LocalLimits& limits) const {
+    if (children_.empty()) return true;
+    if (children_.size() >= limits.parallel) return false;
+    int64_t memory = job.memory_bytes;
+    for (const Child& child : children_) memory += jobs_[child.job].memory_bytes;
+    return limits.memory_bytes == 0 || memory <= limits.memory_bytes;
+  }
 
   std::vector<size_t> Running() const {
     std::vector<size_t> running;
@@ -203,9 +211,9 @@ void BlockInterrupts() {
 
 LocalOutcome RunLocally(
     const fs::path& program, const fs::path& out, const std::vector<LocalJob>& jobs,
-    size_t parallel,
+    const LocalLimits& limits,
     const std::function<void(const std::vector<size_t>&, const std::vector<size_t>&)>& on_change) {
-  return Runner(program, out, jobs).Run(parallel, on_change);
+  return Runner(program, out, jobs).Run(limits, on_change);
 }
 
 void EndWithParent() { ::prctl(PR_SET_PDEATHSIG, SIGTERM); }

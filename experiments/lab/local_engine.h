@@ -3,6 +3,7 @@
 #ifndef LUTRA_EXPERIMENTS_LAB_LOCAL_ENGINE_H_
 #define LUTRA_EXPERIMENTS_LAB_LOCAL_ENGINE_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -16,6 +17,7 @@ namespace lutra {
 struct LocalJob {
   size_t index = 0;  // in plan.json
   std::string label;
+  int64_t memory_bytes = 0;  // estimated
 };
 
 struct LocalOutcome {
@@ -26,11 +28,18 @@ struct LocalOutcome {
 // Blocks SIGINT and SIGTERM for this process: whoever runs points takes them one by one.
 void BlockInterrupts();
 
-// Runs `program point OUT INDEX` for every job, `parallel` at a time. After SIGINT or SIGTERM
+// What may run at a time: so many, as long as their estimates stay within the memory; one may
+// always. 0 bytes: whatever they take.
+struct LocalLimits {
+  size_t parallel = 1;
+  int64_t memory_bytes = 0;
+};
+
+// Runs `program point OUT INDEX` for every job, in their order. After SIGINT or SIGTERM
 // (blocked, see above) what runs is ended and nothing more started. `on_change` is called when a
 // job starts or ends, and a few times a second: how many are done, and which run now.
 LocalOutcome RunLocally(const std::filesystem::path& program, const std::filesystem::path& out,
-                        const std::vector<LocalJob>& jobs, size_t parallel,
+                        const std::vector<LocalJob>& jobs, const LocalLimits& limits,
                         const std::function<void(const std::vector<size_t>& done,
                                                  const std::vector<size_t>& running)>& on_change);
 

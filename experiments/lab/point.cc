@@ -44,8 +44,9 @@ int Threads(const PointSpec& spec) {
   return static_cast<int>(IntegerOf(spec.settings, "threads", ThisMachine().cores));
 }
 
+// A point that runs nothing is cut into sessions as a simulation is.
 bool Checks(const PointSpec& spec) {
-  return spec.measure() == "simulation" && BooleanOf(spec.settings, "check", true);
+  return spec.measure() != "processes" && BooleanOf(spec.settings, "check", true);
 }
 
 // The settings as flags of the programs, so that these check and read them.
@@ -104,24 +105,20 @@ ProtocolParameters ParametersOf(const PointSpec& spec, std::span<const ProtocolS
 }
 
 // Settings that only some kinds of points take.
-Status CheckApplies(const Settings& settings, const PointSpec& spec) {
+Status CheckKind(const PointSpec& spec) {
   std::vector<std::string_view> allowed = {"measure", "threads",    "simd",   "linear",
                                            "lookup",  "deployment", "tables", "check"};
   std::string kind;
   if (spec.is_protocol()) {
-    const std::string protocol = TextOf(settings, "protocol", "");
+    const std::string protocol = TextOf(spec.settings, "protocol", "");
     LUTRA_ASSIGN_OR_RETURN(const auto sizes, ProtocolSizes(protocol));
     for (const ProtocolSize& size : sizes) allowed.push_back(size.name);
     allowed.insert(allowed.end(), {"protocol", "sharing"});
     kind = StrCat("the protocol ", protocol);
-    if (spec.measure() == "processes") {
-      return InvalidArgument("measure: expected 'cost' or 'simulation' of a protocol, found ",
-                             "'processes'");
-    }
   } else {
     allowed.insert(allowed.end(), {"model", "batch", "embedding", "memory_limit", "examples",
                                    "input", "transport", "tapes", "rounding"});
-    if (IsSyntheticName(TextOf(settings, "model", ""))) {
+    if (IsSyntheticName(spec.model)) {
       allowed.insert(allowed.end(), kShapeKeys.begin(), kShapeKeys.end());
       kind = "a synthetic shape";
     } else {
@@ -129,10 +126,39 @@ Status CheckApplies(const Settings& settings, const PointSpec& spec) {
       kind = "a model file";
     }
   }
-  for (const auto& [name, value] : settings) {
+  for (const auto& [name, value] : spec.settings) {
     if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) continue;
     return InvalidArgument(name, ": expected a setting of ", kind, " (", CommaSeparated(allowed),
                            "), found one that it does not take");
+  }
+  return absl::OkStatus();
+}
+
+// Settings that change nothing of what is measured, and values that do not go with others.
+Status CheckMeasure(const PointSpec& spec) {
+  const std::string measure = spec.measure();
+  if (spec.is_protocol() && measure == "processes") {
+    return InvalidArgument("measure: expected 'cost' or 'simulation' of a protocol, found ",
+                           "'processes'");
+  }
+  std::vector<std::string_view> idle = {"tapes", "transport"};
+  if (measure == "processes") idle = {"simd"};
+  if (measure == "cost") {
+    idle.insert(idle.end(), {"memory_limit", "simd", "threads"});
+  }
+  for (const std::string_view name : idle) {
+    if (!spec.settings.contains(name)) continue;
+    return InvalidArgument(name, ": expected a setting that has an effect on measure = '", measure,
+                           "', found one that has none");
+  }
+  if (measure != "simulation" && BooleanOf(spec.settings, "check", false)) {
+    return InvalidArgument("check: expected false with measure = '", measure,
+                           "', which compares nothing, found true");
+  }
+  if (TextOf(spec.settings, "lookup", "") == "direct" &&
+      TextOf(spec.settings, "deployment", "") == "shared-dealer") {
+    return InvalidArgument("lookup: expected 'reshare' with deployment = 'shared-dealer', found ",
+                           "'direct'");
   }
   return absl::OkStatus();
 }
@@ -172,12 +198,12 @@ StatusOr<MemoryPlan> Plan(const PointSpec& spec, const IntegerModelShape& shape,
   return PlanMemory(request);
 }
 
-// Of a synthetic shape as many examples as are asked for, or a batch.
-int64_t SyntheticCount(const PointSpec& spec) {
+// As many examples as are asked for, or a batch: where no input says how many there are.
+int64_t AskedExamples(const PointSpec& spec) {
   return IntegerOf(spec.settings, "examples", IntegerOf(spec.settings, "batch", 1));
 }
 
-// The same for a file that may have fewer.
+// Of an input that may have fewer.
 StatusOr<int64_t> CountOf(const PointSpec& spec, int64_t there) {
   const int64_t wanted = IntegerOf(spec.settings, "examples", there);
   if (wanted <= there) return wanted;
@@ -190,24 +216,70 @@ StatusOr<std::string> FileDigest(const fs::path& path) {
   return Sha256(bytes).Hex();
 }
 
-StatusOr<std::string> InputsDigest(const PointSpec& spec) {
-  std::string digest;
-  std::vector<fs::path> files;
-  if (!spec.model.empty() && !IsSyntheticName(spec.model)) files.emplace_back(spec.model);
-  if (!spec.input.empty()) files.emplace_back(spec.input);
-  if (!files.empty() && spec.input.empty()) {
-    std::error_code error;
-    const fs::path texts = CompanionsOf(spec.model).texts;
-    if (fs::exists(texts, error)) files.push_back(texts);
+// A protocol's program. Private tables need no contents to be priced; public ones are part of it.
+StatusOr<BuiltProgram> BuildProtocol(const Registry& registry, const PointSpec& spec) {
+  const std::string protocol = TextOf(spec.settings, "protocol", "");
+  LUTRA_ASSIGN_OR_RETURN(const auto sizes, ProtocolSizes(protocol));
+  const ProtocolParameters parameters = ParametersOf(spec, sizes);
+  return BuildProtocolProgram(registry, protocol, parameters,
+                              /*table_contents=*/!parameters.private_tables);
+}
+
+// An error for a form that a protocol does not have: with another the program is the same.
+Status CheckEffects(const Registry& registry, const PointSpec& spec, const Program& program) {
+  static constexpr std::array<std::array<std::string_view, 3>, 4> kForms = {
+      {{"linear", "masked", "replicated"},
+       {"lookup", "reshare", "direct"},
+       {"sharing", "additive", "replicated"},
+       {"tables", "private", "public"}}};
+  for (const auto& [name, one, other] : kForms) {
+    if (!spec.settings.contains(name)) continue;
+    PointSpec changed = spec;
+    const bool is_one = TextOf(spec.settings, name, "") == one;
+    changed.settings.insert_or_assign(std::string(name), std::string(is_one ? other : one));
+    const StatusOr<BuiltProgram> built = BuildProtocol(registry, changed);
+    if (!built.ok() || built->program.digest() != program.digest()) continue;
+    return InvalidArgument(name, ": expected a setting that has an effect on the protocol ",
+                           TextOf(spec.settings, "protocol", ""), " here, found one that has none");
   }
+  return absl::OkStatus();
+}
+
+// The error of a shape, told by the setting that brought the key, or as the model's.
+Status ShapeError(const Status& error, const std::string& shape, const Settings& settings) {
+  std::string why = OneLine(error);
+  const std::string_view name_ends = "': ";
+  const size_t end = why.find(name_ends);
+  if (end != why.npos) why.erase(0, end + name_ends.size());
+  for (const std::string_view key : kShapeKeys) {
+    if (settings.contains(key) && why.starts_with(StrCat(key, ": "))) return InvalidArgument(why);
+  }
+  return InvalidArgument("model: '", shape, "': ", why);
+}
+
+}  // namespace
+
+StatusOr<std::string> InputsDigest(const PointSpec& spec) {
+  std::vector<fs::path> files;
+  const auto add_if_there = [&](const fs::path& path) {
+    std::error_code error;
+    if (fs::exists(path, error)) files.push_back(path);
+  };
+  if (!spec.is_protocol() && !IsSyntheticName(spec.model)) {
+    const Companions companions = CompanionsOf(spec.model);
+    files.emplace_back(spec.model);
+    add_if_there(companions.vocabulary);
+    add_if_there(companions.pieces);
+    if (spec.input.empty()) add_if_there(companions.texts);
+  }
+  if (!spec.input.empty()) files.emplace_back(spec.input);
+  std::string digest;
   for (const fs::path& file : files) {
     LUTRA_ASSIGN_OR_RETURN(const std::string one, FileDigest(file));
     digest += one;
   }
   return digest;
 }
-
-}  // namespace
 
 StatusOr<PointSpec> MakePointSpec(const Settings& settings, const fs::path& experiment) {
   PointSpec spec;
@@ -219,7 +291,9 @@ StatusOr<PointSpec> MakePointSpec(const Settings& settings, const fs::path& expe
       shape +=
           StrCat(shape.find(':') == shape.npos ? ":" : ",", key, "=", TextOf(settings, key, ""));
     }
-    LUTRA_RETURN_IF_ERROR(ParseSyntheticShape(shape).status());
+    if (const StatusOr<SyntheticShape> parsed = ParseSyntheticShape(shape); !parsed.ok()) {
+      return ShapeError(parsed.status(), shape, settings);
+    }
     spec.model = shape;
   } else if (!shape.empty()) {
     const std::optional<fs::path> path = FindFile(experiment, shape);
@@ -232,7 +306,8 @@ StatusOr<PointSpec> MakePointSpec(const Settings& settings, const fs::path& expe
     if (!path.has_value()) return InvalidArgument("input: '", input, "' is not there");
     spec.input = path->string();
   }
-  LUTRA_RETURN_IF_ERROR(CheckApplies(settings, spec));
+  LUTRA_RETURN_IF_ERROR(CheckKind(spec));
+  LUTRA_RETURN_IF_ERROR(CheckMeasure(spec));
   return spec;
 }
 
@@ -241,7 +316,7 @@ StatusOr<PointSpec> MakePointSpec(const Settings& settings, const fs::path& expe
 StatusOr<PointPricer::Model> PointPricer::ModelOf(const PointSpec& spec) {
   if (IsSyntheticName(spec.model) && spec.input.empty()) {
     LUTRA_ASSIGN_OR_RETURN(const SyntheticShape shape, ParseSyntheticShape(spec.model));
-    return Model{ModelShapeOf(shape), SyntheticCount(spec), ""};
+    return Model{ModelShapeOf(shape), std::nullopt, ""};
   }
   const std::string key = StrCat(spec.model, "\n", spec.input, "\n", spec.runs() ? 1 : 0, "\n",
                                  TextOf(spec.settings, "residual_bits", ""), "\n",
@@ -268,7 +343,9 @@ StatusOr<PointPricer::Model> PointPricer::ModelOf(const PointSpec& spec) {
     LUTRA_ASSIGN_OR_RETURN(const IntegerModel changed,
                            Requantize(loaded, BitsOf(spec, loaded.shape())));
     model.shape = changed.shape();
-    if (spec.runs()) {
+    // The price of a model alone needs no texts.
+    std::error_code error;
+    if (spec.runs() || input.has_value() || fs::exists(CompanionsOf(spec.model).texts, error)) {
       LUTRA_ASSIGN_OR_RETURN(const Examples examples, LoadExamples(spec.model, model.shape, input));
       model.examples = examples.count();
     }
@@ -279,34 +356,37 @@ StatusOr<PointPricer::Model> PointPricer::ModelOf(const PointSpec& spec) {
   return model;
 }
 
-StatusOr<PointPrice> PointPricer::Price(const PointSpec& spec) {
-  if (fits_) LUTRA_RETURN_IF_ERROR(CheckSimd(spec));
-  return spec.is_protocol() ? PriceProtocol(spec) : PriceModel(spec);
+StatusOr<PointPrice> PointPricer::Price(const PointSpec& spec, bool fits) {
+  if (fits) LUTRA_RETURN_IF_ERROR(CheckSimd(spec));
+  return spec.is_protocol() ? PriceProtocol(spec, fits) : PriceModel(spec, fits);
 }
 
-StatusOr<PointPrice> PointPricer::PriceModel(const PointSpec& spec) {
+StatusOr<PointPrice> PointPricer::PriceModel(const PointSpec& spec, bool fits) {
   LUTRA_ASSIGN_OR_RETURN(const Model model, ModelOf(spec));
   LUTRA_ASSIGN_OR_RETURN(BertProgramOptions options, ProgramOptionsOf(spec));
   PointPrice price;
   price.inputs = model.digest;
-  if (spec.runs()) {
-    const bool synthetic = IsSyntheticName(spec.model) && spec.input.empty();
-    int64_t examples = model.examples;
-    if (!synthetic) {
-      LUTRA_ASSIGN_OR_RETURN(examples, CountOf(spec, model.examples));
-    }
-    price.batch = std::min(options.batch, examples);
-    // Where a batch is given, and only the closed form is wanted, any machine will do.
-    const bool planned = fits_ || (!spec.settings.contains("batch") && examples > 1);
-    if (planned) {
-      LUTRA_ASSIGN_OR_RETURN(const MemoryPlan plan, Plan(spec, model.shape, examples));
-      price.batch = plan.batch;
-      price.memory = plan.estimate;
-    }
-    price.sessions = (examples + price.batch - 1) / price.batch;
-  } else {
-    price.batch = options.batch;
+  int64_t examples = AskedExamples(spec);
+  if (model.examples.has_value()) {
+    LUTRA_ASSIGN_OR_RETURN(examples, CountOf(spec, *model.examples));
   }
+  const bool has_to_fit = fits && spec.runs();
+  price.batch = spec.settings.contains("batch") ? std::min(options.batch, examples) : 1;
+  // Where a batch is given, and only the closed form is wanted, any machine will do.
+  if (has_to_fit || (!spec.settings.contains("batch") && examples > 1)) {
+    const StatusOr<MemoryPlan> plan = Plan(spec, model.shape, examples);
+    if (plan.ok()) {
+      price.batch = plan->batch;
+      if (spec.runs()) price.memory = plan->estimate;
+    } else if (plan.status().code() != absl::StatusCode::kUnavailable) {
+      return plan.status();
+    } else if (has_to_fit) {
+      return Annotate(plan.status(), spec.settings.contains("memory_limit") ? "memory_limit"
+                                     : spec.settings.contains("batch")      ? "batch"
+                                                                            : "model");
+    }
+  }
+  price.sessions = (examples + price.batch - 1) / price.batch;
   options.batch = price.batch;
   const Registry registry = Registry::WithBuiltins();
   LUTRA_ASSIGN_OR_RETURN(const Program program, BuildBertShape(registry, model.shape, options));
@@ -314,21 +394,18 @@ StatusOr<PointPrice> PointPricer::PriceModel(const PointSpec& spec) {
   return price;
 }
 
-StatusOr<PointPrice> PointPricer::PriceProtocol(const PointSpec& spec) {
+StatusOr<PointPrice> PointPricer::PriceProtocol(const PointSpec& spec, bool fits) {
   const Registry registry = Registry::WithBuiltins();
-  const std::string protocol = TextOf(spec.settings, "protocol", "");
-  LUTRA_ASSIGN_OR_RETURN(const auto sizes, ProtocolSizes(protocol));
-  LUTRA_ASSIGN_OR_RETURN(const BuiltProgram built,
-                         BuildProtocolProgram(registry, protocol, ParametersOf(spec, sizes),
-                                              /*table_contents=*/false));
+  LUTRA_ASSIGN_OR_RETURN(const BuiltProgram built, BuildProtocol(registry, spec));
+  LUTRA_RETURN_IF_ERROR(CheckEffects(registry, spec, built.program));
   PointPrice price;
   price.batch = 1;
   if (spec.runs()) {
     price.memory =
         EstimateMemory(built.program, SimulationOptions().tape_window_bytes, Checks(spec)).total();
     const int64_t machine = ThisMachine().memory_bytes;
-    if (fits_ && machine > 0 && price.memory > machine) {
-      return Unavailable(protocol, ": expected a point that takes at most the ", machine,
+    if (fits && machine > 0 && price.memory > machine) {
+      return Unavailable("protocol: expected a point that takes at most the ", machine,
                          " bytes that this machine has, found ", price.memory);
     }
   }
@@ -442,7 +519,7 @@ StatusOr<ModelJob> LoadJob(const PointSpec& spec, const ModelRunOptions& options
   if (!spec.settings.contains("examples")) return job;
   if (IsSyntheticName(spec.model) && spec.input.empty()) {
     LUTRA_ASSIGN_OR_RETURN(const SyntheticShape shape, ParseSyntheticShape(spec.model));
-    job.examples = RandomExamples(job.model.shape(), SyntheticCount(spec), shape.seed);
+    job.examples = RandomExamples(job.model.shape(), AskedExamples(spec), shape.seed);
   } else {
     LUTRA_ASSIGN_OR_RETURN(const int64_t count, CountOf(spec, job.examples.count()));
     job.examples = job.examples.Slice(0, count);

@@ -36,9 +36,12 @@ struct PointSpec {
 };
 
 // Finds files from the place of the experiment, and puts shape keys to their shape. An error says
-// which settings do not go together.
+// which settings do not go together; it begins with the name of one ("sequence: ").
 StatusOr<PointSpec> MakePointSpec(const Settings& settings,
                                   const std::filesystem::path& experiment);
+
+// SHA-256 of each file that a point reads: model, vocabulary, texts, input. Empty without any.
+StatusOr<std::string> InputsDigest(const PointSpec& spec);
 
 // A group of nodes of one session: a layer, a step, a protocol.
 struct BreakdownRow {
@@ -65,27 +68,27 @@ struct PointPrice {
 class PointPricer {
  public:
   // `breakdown`: "layer", "protocol", "step". Peaks estimate times; without them there is none.
-  // With `fits` a point that this machine cannot hold is an error.
-  PointPricer(std::vector<std::string> breakdown, std::optional<Peaks> peaks, bool fits)
-      : breakdown_(std::move(breakdown)), peaks_(peaks), fits_(fits) {}
+  PointPricer(std::vector<std::string> breakdown, std::optional<Peaks> peaks)
+      : breakdown_(std::move(breakdown)), peaks_(peaks) {}
 
-  StatusOr<PointPrice> Price(const PointSpec& spec);
+  // With `fits` a point that this machine cannot hold, or whose instructions it lacks, is an error.
+  // Errors begin with the name of a setting where one is the cause.
+  StatusOr<PointPrice> Price(const PointSpec& spec, bool fits);
 
  private:
   // What is needed of a model.
   struct Model {
     IntegerModelShape shape;
-    int64_t examples = 1;
+    std::optional<int64_t> examples;  // of its input; none: as many as are asked for
     std::string digest;
   };
   StatusOr<Model> ModelOf(const PointSpec& spec);
-  StatusOr<PointPrice> PriceModel(const PointSpec& spec);
-  StatusOr<PointPrice> PriceProtocol(const PointSpec& spec);
+  StatusOr<PointPrice> PriceModel(const PointSpec& spec, bool fits);
+  StatusOr<PointPrice> PriceProtocol(const PointSpec& spec, bool fits);
   void PriceProgram(const Program& program, const PointSpec& spec, PointPrice& price) const;
 
   const std::vector<std::string> breakdown_;
   const std::optional<Peaks> peaks_;
-  const bool fits_;
   std::mutex mutex_;
   std::map<std::string, Model> models_;  // by path and input
 };

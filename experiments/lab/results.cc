@@ -76,9 +76,10 @@ class Collector {
 
   static void PutStep(const Axis& axis, const Axis::Step& step, Row& row) {
     const auto own = step.settings.find(axis.name);
-    row[axis.name] = step.number.has_value() && own != step.settings.end()
-                         ? SettingJson(own->second)
-                         : Cell(step.label);
+    const bool is_value =
+        own != step.settings.end() &&
+        (step.number.has_value() || std::holds_alternative<bool>(own->second));
+    row[axis.name] = is_value ? SettingJson(own->second) : Cell(step.label);
   }
 
   static void PutBytes(const PhaseBytes& bytes, Row& row) {
@@ -240,8 +241,11 @@ std::vector<RowGroup> GroupRows(const DataTable& table, const std::vector<std::s
                                 const RowFilter& only) {
   const auto kept = [&](const Row& row) {
     return std::all_of(only.begin(), only.end(), [&](const auto& filter) {
-      const std::string label = CellText(DataTable::At(row, filter.first));
-      return std::find(filter.second.begin(), filter.second.end(), label) != filter.second.end();
+      const Cell& cell = DataTable::At(row, filter.first);
+      return std::any_of(filter.second.begin(), filter.second.end(), [&](const std::string& label) {
+        // Of an axis "true", in a file of results TRUE.
+        return label == CellText(cell) || (cell.is_boolean() && label == cell.dump());
+      });
     });
   };
   std::vector<RowGroup> groups;

@@ -177,6 +177,12 @@ Json SettingJson(const SettingValue& value) {
   return std::visit([](const auto& each) { return Json(each); }, value);
 }
 
+Json SettingsJson(const Settings& settings) {
+  Json json = Json::object();
+  for (const auto& [name, value] : settings) json[name] = SettingJson(value);
+  return json;
+}
+
 StatusOr<SettingValue> SettingOfJson(const Json& json, std::string_view where) {
   if (json.is_boolean()) return SettingValue(json.get<bool>());
   if (json.is_number_integer()) return SettingValue(json.get<int64_t>());

@@ -22,6 +22,8 @@ using Settings = std::map<std::string, SettingValue, std::less<>>;
 // "true", "128", "0.2", "masked": the same in every locale.
 std::string SettingText(const SettingValue& value);
 nlohmann::ordered_json SettingJson(const SettingValue& value);
+// An object of all, by name.
+nlohmann::ordered_json SettingsJson(const Settings& settings);
 // An error names the field of `where` that is not a setting's value.
 StatusOr<SettingValue> SettingOfJson(const nlohmann::ordered_json& json, std::string_view where);
 

@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -17,7 +17,11 @@ namespace fs = std::filesystem;
 
 // Slurm's own default allows 1001.
 constexpr size_t kMostTasks = 1000;
-constexpr time_t kPollSeconds = 1;
+// Looks are a second apart at first, then a tenth of the time so far, up to this: a controller has
+// other users.
+constexpr time_t kMostPollSeconds = 10;
+// One that restarts does not answer for a while.
+constexpr int kMostSilentPolls = 30;
 // Files that a node has written may be seen late over a network.
 constexpr int kPollsForFiles = 15;
 constexpr int64_t kMostLogBytes = int64_t{1} << 20;
@@ -36,13 +40,20 @@ std::string ShellQuoted(std::string_view text) {
   return quoted + "'";
 }
 
+// How long to wait between two looks, so long after the first.
+time_t PollSeconds(std::chrono::steady_clock::time_point start) {
+  const auto waited = std::chrono::steady_clock::now() - start;
+  const auto tenth = std::chrono::duration_cast<std::chrono::seconds>(waited / 10).count();
+  return std::clamp<time_t>(tenth, 1, kMostPollSeconds);
+}
+
 // Waits for the next look, or for an interrupt: whether there was one.
-bool Interrupted() {
+bool Interrupted(time_t seconds) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
-  const timespec tick{kPollSeconds, 0};
+  const timespec tick{seconds, 0};
   const int signal = ::sigtimedwait(&signals, nullptr, &tick);
   return signal == SIGINT || signal == SIGTERM;
 }
@@ -117,10 +128,11 @@ StatusOr<std::string> SlurmEngine::Submit(const fs::path& script) const {
   LUTRA_ASSIGN_OR_RETURN(
       const ProgramOutput output,
       RunChildProgram({"sbatch", "--parsable", script.string()}, out_ / "slurm"));
-  // "17" or "17;cluster", after what a plugin may have to say.
-  const std::string last = Trimmed(output.text);
-  const std::string id = last.substr(0, last.find(';'));
-  if (output.exit_status == 0 && IsNumber(id)) return id;
+  // "17" or "17;cluster", in a line of its own: plugins may have something to say before and after.
+  for (const std::string& line : LinesOf(output.text + "\n")) {
+    const std::string id = line.substr(0, line.find(';'));
+    if (output.exit_status == 0 && IsNumber(id)) return id;
+  }
   return Unavailable("sbatch ", script.string(), ": ", Trimmed(output.text));
 }
 
@@ -137,15 +149,23 @@ StatusOr<bool> SlurmEngine::InQueue(const std::vector<std::string>& arrays) cons
   return false;
 }
 
+StatusOr<bool> SlurmEngine::StillInQueue(const std::vector<std::string>& arrays) {
+  StatusOr<bool> in_queue = InQueue(arrays);
+  silent_polls_ = in_queue.ok() ? 0 : silent_polls_ + 1;
+  if (!in_queue.ok() && silent_polls_ < kMostSilentPolls) return true;
+  return in_queue;
+}
+
 StatusOr<bool> SlurmEngine::WaitForEarlier(const std::function<void()>& on_tick) {
   const StatusOr<std::string> text = ReadTextFile(ArraysFile(), kMostLogBytes);
   if (!text.ok()) return false;
   const std::vector<std::string> arrays = LinesOf(*text);
+  const auto start = std::chrono::steady_clock::now();
   while (true) {
-    LUTRA_ASSIGN_OR_RETURN(const bool waiting, InQueue(arrays));
+    LUTRA_ASSIGN_OR_RETURN(const bool waiting, StillInQueue(arrays));
     if (!waiting) break;
     on_tick();
-    if (Interrupted()) return true;
+    if (Interrupted(PollSeconds(start))) return true;
   }
   LUTRA_RETURN_IF_ERROR(RemoveFile(ArraysFile()));
   return false;
@@ -181,11 +201,12 @@ StatusOr<LocalOutcome> SlurmEngine::Run(
     }
     on_tick(done);
   };
+  const auto start = std::chrono::steady_clock::now();
   bool waiting = true;
   for (int late = 0; done.size() < jobs.size() && late < kPollsForFiles; late += waiting ? 0 : 1) {
     look();
     if (done.size() == jobs.size()) break;
-    if (Interrupted()) {
+    if (Interrupted(waiting ? PollSeconds(start) : 1)) {
       outcome.interrupted = true;
       std::vector<std::string> cancel = arrays;
       cancel.insert(cancel.begin(), "scancel");
@@ -193,7 +214,7 @@ StatusOr<LocalOutcome> SlurmEngine::Run(
       if (!cancelled.ok()) return cancelled.status();
       break;
     }
-    LUTRA_ASSIGN_OR_RETURN(waiting, InQueue(arrays));
+    LUTRA_ASSIGN_OR_RETURN(waiting, StillInQueue(arrays));
   }
   if (outcome.interrupted) return outcome;
   LUTRA_RETURN_IF_ERROR(RemoveFile(ArraysFile()));

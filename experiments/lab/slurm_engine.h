@@ -51,10 +51,13 @@ class SlurmEngine {
   StatusOr<std::string> Submit(const std::filesystem::path& script) const;
   // Whether any task of the arrays is pending or running.
   StatusOr<bool> InQueue(const std::vector<std::string>& arrays) const;
+  // The same; where Slurm does not answer for a while, they are taken to be there still.
+  StatusOr<bool> StillInQueue(const std::vector<std::string>& arrays);
   std::filesystem::path ArraysFile() const { return out_ / "slurm" / "arrays.txt"; }
 
   const std::filesystem::path program_;
   const std::filesystem::path out_;
+  int silent_polls_ = 0;  // in a row
 };
 
 }  // namespace lutra

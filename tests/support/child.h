@@ -43,6 +43,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   void Signal(int signal) const { REQUIRE(kill(pid_, signal) == 0); }
+  pid_t pid() const { return pid_; }
 
   // Waits for its end. `status` is that of exit, or -1 after a signal.
   struct Ended {

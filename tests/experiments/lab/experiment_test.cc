@@ -36,6 +36,13 @@ Experiment Read(const std::string& text) {
 const std::string kHead = "format = \"lutra-experiment/1\"\ntitle = \"T\"\n";
 const std::string kTiny = kHead + "model = \"bert-tiny\"\n";  // three lines
 
+// An axis with the values 1, 2, ..., count.
+std::string Values(std::string_view name, int count) {
+  std::string values;
+  for (int i = 1; i <= count; ++i) values += StrCat(i == 1 ? "" : ", ", i);
+  return StrCat("[[axes]]\nname = \"", name, "\"\nvalues = [", values, "]\n");
+}
+
 TEST_CASE("An experiment is the product of its axes and cases", "[experiment]") {
   const Experiment experiment = Read(kTiny + R"(
 seed = 7
@@ -87,6 +94,8 @@ TEST_CASE("A closed form runs once, whatever the repetitions", "[experiment]") {
 
 TEST_CASE("Bad files are refused with line, key, expected and found", "[experiment]") {
   const std::string axis = "[[axes]]\nname = \"sequence\"\nvalues = [8, 32]\n";
+  const std::string table = "[[tables]]\nname = \"t\"\ntitle = \"T\"\n";
+  const std::string layers = kTiny + "breakdown = [\"layer\"]\n" + axis;  // seven lines
   struct Bad {
     std::string text;
     std::string error;  // how it begins
@@ -98,7 +107,7 @@ TEST_CASE("Bad files are refused with line, key, expected and found", "[experime
       {"format = \"lutra-experiment/1\"\n", "e.toml:1: title: expected a string, found nothing"},
       {kHead, "e.toml:1: the only point: expected a model or a protocol, found neither"},
       {kTiny + "protocol = \"lookup\"\n",
-       "e.toml:1: the only point: expected a model or a protocol, found both"},
+       "e.toml:4: the only point: expected a model or a protocol, found both"},
       {kTiny + "colour = 1\n", "e.toml:4: colour: expected one of format, "},
       {kTiny + "measure = \"guess\"\n", "e.toml:4: measure: expected 'cost' or 'simulation' or "},
       {kTiny + "measure = 3\n", "e.toml:4: measure: expected 'cost'"},
@@ -183,19 +192,81 @@ TEST_CASE("Bad files are refused with line, key, expected and found", "[experime
       // What the settings make together.
       {kHead + "protocol = \"lockup\"\n", "e.toml:3: protocol: expected one of element_product, "},
       {kHead + "protocol = \"lookup\"\n[flags]\nsequence = 8\n",
-       "e.toml:1: the only point: sequence: expected a setting of the protocol lookup ("},
+       "e.toml:5: the only point: sequence: expected a setting of the protocol lookup ("},
       {kHead + "protocol = \"lookup\"\nmeasure = \"processes\"\n",
-       "e.toml:1: the only point: measure: expected 'cost' or 'simulation' of a protocol"},
+       "e.toml:4: the only point: measure: expected 'cost' or 'simulation' of a protocol"},
       {kHead + "protocol = \"lookup\"\n[flags]\nindex_bits = 8\n[[axes]]\nname = \"inputs\"\n"
                "values = [1, 4]\n",
-       "e.toml:6: inputs=4: lookup: "},
-      {kHead + "model = \"bert-tiny:sequance=8\"\n", "e.toml:1: the only point: "},
-      {kTiny + "[flags]\nlookup = \"direct\"\ndeployment = \"shared-dealer\"\n",
-       "e.toml:1: the only point: "},
+       "e.toml:8: inputs=4: lookup: "},
+      {kHead + "model = \"bert-tiny:sequance=8\"\n",
+       "e.toml:3: the only point: model: 'bert-tiny:sequance=8': expected one of the keys "},
+      {kTiny + "[flags]\ndeployment = \"shared-dealer\"\nlookup = \"direct\"\n",
+       "e.toml:6: the only point: lookup: expected 'reshare' with deployment = "},
       {kTiny + "measure = \"simulation\"\n[flags]\nsimd = \"MMX\"\n",
-       "e.toml:1: the only point: simd: expected one that this machine has ("},
+       "e.toml:6: the only point: simd: expected one that this machine has ("},
       {kTiny + "measure = \"simulation\"\n[flags]\nmemory-limit = \"1M\"\n",
-       "e.toml:1: the only point: "},
+       "e.toml:6: the only point: memory_limit: memory: a session of 1 example takes about "},
+      {kTiny + "[flags]\nhidden = 100\n",
+       "e.toml:5: the only point: hidden: expected a divisor of 256 or a multiple of 64"},
+      // At the line of the value that is wrong, not of the axis.
+      {kTiny + "[[axes]]\nname = \"form\"\ncases = [\n  { name = \"a\" },\n"
+               "  { name = \"b\", residual_bits = 5 },\n]\n" + axis,
+       "e.toml:8: form=b, sequence=8: residual_bits: expected a setting of a synthetic shape ("},
+      {kTiny + "[[axes]]\nname = \"hidden\"\nvalues = [\n  128,\n  100,\n]\n",
+       "e.toml:8: hidden=100: hidden: expected a divisor of 256"},
+      // Settings without an effect.
+      {kTiny + "[flags]\nthreads = 2\n",
+       "e.toml:5: the only point: threads: expected a setting that has an effect on measure = 'cost'"},
+      {kTiny + "[flags]\ncheck = true\n",
+       "e.toml:5: the only point: check: expected false with measure = 'cost'"},
+      {kTiny + "measure = \"simulation\"\n[flags]\ntransport = \"plain\"\n",
+       "e.toml:6: the only point: transport: expected a setting that has an effect on measure = "
+       "'simulation'"},
+      {kTiny + "measure = \"processes\"\n[flags]\nsimd = \"AVX2\"\n",
+       "e.toml:6: the only point: simd: expected a setting that has an effect on measure = "
+       "'processes'"},
+      {kTiny + "measure = \"processes\"\n[flags]\ncheck = true\n",
+       "e.toml:6: the only point: check: expected false with measure = 'processes'"},
+      {kHead + "protocol = \"matrix_product\"\n[flags]\nlookup = \"direct\"\n",
+       "e.toml:5: the only point: lookup: expected a setting that has an effect on the protocol "
+       "matrix_product"},
+      {kHead + "protocol = \"matrix_product\"\n[flags]\ntables = \"public\"\n",
+       "e.toml:5: the only point: tables: expected a setting that has an effect"},
+      {kHead + "protocol = \"lookup\"\n[flags]\nlinear = \"replicated\"\n",
+       "e.toml:5: the only point: linear: expected a setting that has an effect"},
+      {kHead + "protocol = \"lookup\"\n[flags]\nlookup = \"direct\"\n",  // of an additive result
+       "e.toml:5: the only point: lookup: expected a setting that has an effect"},
+      // Breakdowns.
+      {layers + table + "rows = [\"sequence\"]\ncolumns = [\"rounds\"]\n"
+                         "only = { layer = [\"layers.0\", \"layers.1\"] }\n",
+       "e.toml:11: tables.rows: expected 'layer' here, or one value of it in only"},
+      {layers + table + "rows = [\"sequence\", \"layer\"]\ncolumns = [\"rounds\"]\n"
+                         "only = { layer = [\"layers.0\", \"layer.1\"] }\n",
+       "e.toml:13: tables.only.layer: expected one of "},
+      {kTiny + "measure = \"simulation\"\nnetworks = [\"lan-10g\"]\nbreakdown = [\"layer\"]\n" +
+           table + "rows = [\"layer\", \"network\"]\ncolumns = [\"rounds\"]\n",
+       "e.toml:10: tables.rows: expected keys of runs: a breakdown has no networks, found "
+       "'network' beside 'layer'"},
+      // Names of columns.
+      {kTiny + "[[axes]]\nname = \"group\"\ncases = [{ name = \"a\" }]\n",
+       "e.toml:5: axes.name: expected a name that no column of the results has, found 'group'"},
+      {kTiny + "[[axes]]\nname = \"runs\"\ncases = [{ name = \"a\" }]\n",
+       "e.toml:5: axes.name: expected a name that no column of the results has, found 'runs'"},
+      {kTiny + "[[axes]]\nname = \"online_seconds_q1\"\ncases = [{ name = \"a\" }]\n",
+       "e.toml:5: axes.name: expected a name that no column of the results has"},
+      // Bounds.
+      {kTiny + "measure = \"simulation\"\nrepetitions = 1000\n" + Values("layers", 11) +
+           Values("heads", 10),
+       "e.toml:5: repetitions: expected at most 100000 runs (points that run, by repetitions), found "
+       "110000"},
+      {kTiny + "measure = \"simulation\"\nrepetitions = 1000\nnetworks = [\"lan-10g\"]\n" +
+           Values("layers", 50) + Values("round_trip_ms", 30),
+       "e.toml:6: networks: expected at most 1000000 rows of results (runs by networks), found "
+       "1500000"},
+      {kTiny + axis +
+           "[[figures]]\nname = \"f\"\ntitle = \"T\"\nx = \"sequence\"\ny = \"rounds\"\n"
+           "only = { sequence = [8, 8] }\n",
+       "e.toml:12: figures.only.sequence: expected each value once, found '8' again"},
   };
   for (const Bad& bad : all) {
     const std::string error = ErrorOf(bad.text);

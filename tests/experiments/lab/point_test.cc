@@ -2,9 +2,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/file.h"
 #include "models/bert_program.h"
 #include "models/protocol_program.h"
 #include "models/synthetic.h"
+#include "tests/support/folder.h"
 
 namespace lutra {
 namespace {
@@ -26,8 +28,8 @@ Settings Tiny(const std::string& measure) {
 }
 
 PointPrice Price(const PointSpec& spec) {
-  PointPricer pricer(kBreakdown, std::nullopt, /*fits=*/true);
-  StatusOr<PointPrice> price = pricer.Price(spec);
+  PointPricer pricer(kBreakdown, std::nullopt);
+  StatusOr<PointPrice> price = pricer.Price(spec, /*fits=*/true);
   INFO(OneLine(price.status()));
   REQUIRE(price.ok());
   return *std::move(price);
@@ -114,13 +116,92 @@ TEST_CASE("The price of a protocol is its own, without its inputs", "[point]") {
   CHECK(price.lookups == 10);
 }
 
+TEST_CASE("What nothing runs costs as much as a run", "[point]") {
+  Settings settings = Tiny("simulation");
+  settings["examples"] = int64_t{5};
+  const PointPrice run = Price(Spec(settings));
+  settings["measure"] = std::string("cost");
+  settings.erase("threads");
+  const PointPrice cost = Price(Spec(settings));
+  CHECK(cost.sessions == 3);
+  CHECK(cost.bytes == run.bytes);
+  CHECK(cost.program == run.program);
+  CHECK(cost.memory == 0);
+  CHECK(cost.seconds == 0);
+
+  // Of a model file: all examples of its input.
+  const PointPrice shipped =
+      Price(Spec({{"model", std::string(LUTRA_SOURCE_ROOT
+                                        "/models/pretrained/sms-spam-tiny.safetensors")},
+                  {"batch", int64_t{17}}}));
+  CHECK(shipped.sessions == 12);
+}
+
+TEST_CASE("A point that this machine cannot run has a price where it need not", "[point]") {
+  Settings settings = Tiny("simulation");
+  settings["simd"] = std::string("MMX");
+  const PointSpec spec = Spec(settings);
+  PointPricer pricer({}, std::nullopt);
+  CHECK(pricer.Price(spec, /*fits=*/false).ok());
+  CHECK(OneLine(pricer.Price(spec, /*fits=*/true).status()).starts_with("simd: expected one that"));
+
+  settings = Tiny("simulation");
+  settings["memory_limit"] = std::string("1M");
+  settings["examples"] = int64_t{5};
+  settings.erase("batch");
+  CHECK(pricer.Price(Spec(settings), /*fits=*/false).ok());
+  CHECK(OneLine(pricer.Price(Spec(settings), /*fits=*/true).status())
+            .starts_with("memory_limit: memory: a session of "));
+}
+
+TEST_CASE("Forms are refused where a protocol does not have them, and taken where it does",
+          "[point]") {
+  const auto error_of = [](const Settings& settings) {
+    PointPricer pricer({}, std::nullopt);
+    return OneLine(pricer.Price(Spec(settings), true).status());
+  };
+  const auto protocol = [](const std::string& name, const std::string& form,
+                           const std::string& value) {
+    return Settings{{"protocol", name}, {form, value}};
+  };
+  CHECK(error_of(protocol("softmax", "lookup", "direct")).empty());
+  CHECK(error_of(protocol("layer_norm", "linear", "replicated")).empty());
+  CHECK(error_of(protocol("lookup", "tables", "public")).empty());
+  CHECK(error_of(protocol("lookup", "sharing", "additive")).empty());
+  CHECK(error_of(protocol("reveal", "sharing", "replicated")).starts_with("sharing: expected"));
+  Settings direct = protocol("lookup", "lookup", "direct");
+  CHECK(error_of(direct).starts_with("lookup: expected a setting that has an effect"));
+  direct["sharing"] = std::string("replicated");
+  CHECK(error_of(direct).empty());
+}
+
+TEST_CASE("What a point reads is told by its digest", "[point]") {
+  const Folder folder;
+  const std::filesystem::path shipped = LUTRA_SOURCE_ROOT "/models/pretrained";
+  for (const std::string name :
+       {"sms-spam-tiny.safetensors", "sms-spam-tiny.vocab.txt", "wordpiece.txt",
+        "sms-spam-tiny.texts.tsv"}) {
+    std::filesystem::copy(shipped / name, folder / name);
+  }
+  const PointSpec spec = Spec({{"model", (folder / "sms-spam-tiny.safetensors").string()}});
+  std::string before = *InputsDigest(spec);
+  for (const std::string name :
+       {"sms-spam-tiny.vocab.txt", "wordpiece.txt", "sms-spam-tiny.texts.tsv"}) {
+    REQUIRE(WriteFile(folder / name, "other").ok());
+    const std::string after = *InputsDigest(spec);
+    CHECK(after != before);
+    before = after;
+  }
+  CHECK(InputsDigest(Spec(Tiny("simulation")))->empty());
+}
+
 TEST_CASE("More examples than the input has are refused", "[point]") {
   const PointSpec spec = Spec(
       {{"measure", std::string("simulation")},
        {"model", std::string(LUTRA_SOURCE_ROOT "/models/pretrained/sms-spam-tiny.safetensors")},
        {"examples", int64_t{201}}});
-  PointPricer pricer({}, std::nullopt, true);
-  CHECK(OneLine(pricer.Price(spec).status()) ==
+  PointPricer pricer({}, std::nullopt);
+  CHECK(OneLine(pricer.Price(spec, true).status()) ==
         "examples: expected at most the 200 that the input has, found 201");
 }
 
