@@ -2,7 +2,7 @@
 #include <map>
 #include <set>
 
-#include "experiments/lab/result_column.h"
+#include "analysis/result_column.h"
 #include "experiments/lab/row_keys.h"
 #include "experiments/lab/sections.h"
 

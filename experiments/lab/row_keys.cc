@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/command_line.h"
-#include "experiments/lab/result_column.h"
+#include "analysis/result_column.h"
 
 namespace lutra {
 namespace {

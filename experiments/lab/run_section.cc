@@ -7,7 +7,7 @@
 
 #include "analysis/networks.h"
 #include "core/command_line.h"
-#include "experiments/lab/result_column.h"
+#include "analysis/result_column.h"
 #include "experiments/lab/row_keys.h"
 #include "experiments/lab/sections.h"
 #include "models/protocol_program.h"
