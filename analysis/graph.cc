@@ -9,6 +9,7 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/palette.h"
+#include "analysis/typeset.h"
 #include "mpc/protocol.h"
 
 namespace lutra {
@@ -21,21 +22,35 @@ constexpr std::array kKinds = {Kind::kModelOwner, Kind::kDataOwner, Kind::kLocal
                                Kind::kPrepare,    Kind::kTable,     Kind::kOnline};
 
 struct KindStyle {
-  std::string_view color;
-  std::string_view shape;
+  std::string_view ground;
+  std::string_view line;
+  std::string_view form;  // attributes of its node: tells it from others without its colour
+  std::string_view sign;  // the same in words
   std::string_view meaning;
 };
 
 const KindStyle& StyleOf(Kind kind) {
   static constexpr std::array<KindStyle, kKinds.size()> kStyles = {{
-      {Tint(Role::kModelOwner), "ellipse", "a value of the model owner, once per model"},
-      {Tint(Role::kDataOwner), "ellipse", "a value of the data owner goes in or out"},
-      {"#FFFFFF", "box", "local, no message"},
-      {Tint(Phase::kPrepare), "box", "sends offline only, in prepare"},
-      {Tint(Phase::kDeal), "box", "dealt by the dealer, opened online"},
-      {Tint(Phase::kOnline), "box", "sends online"},
+      {Tint(Role::kModelOwner), Color(Role::kModelOwner), "shape=ellipse, penwidth=1.5", "ellipse",
+       "a value of the model owner, once per model"},
+      {Tint(Role::kDataOwner), Color(Role::kDataOwner), "shape=ellipse, penwidth=2.5",
+       "thick ellipse", "a value of the data owner goes in or out"},
+      {"#FFFFFF", "#404040", "shape=box", "thin frame", "local, no message"},
+      {Tint(Phase::kPrepare), Color(Phase::kPrepare),
+       "shape=box, style=\"filled,rounded\", penwidth=1.5", "round corners",
+       "sends offline only, in prepare"},
+      {Tint(Phase::kDeal), Color(Phase::kDeal), "shape=box, peripheries=2, penwidth=1.5",
+       "double frame", "dealt by the dealer, opened online"},
+      {Tint(Phase::kOnline), Color(Phase::kOnline), "shape=box, penwidth=2.5", "thick frame",
+       "sends online"},
   }};
   return kStyles[static_cast<size_t>(kind)];
+}
+
+// "shape=box, fillcolor=..", as the node's attributes.
+std::string FormOf(Kind kind) {
+  const KindStyle& style = StyleOf(kind);
+  return StrCat(style.form, ", fillcolor=\"", style.ground, "\", color=\"", style.line, "\"");
 }
 
 Kind KindOf(const Node& node, const GroupCost& cost) {
@@ -51,12 +66,16 @@ Kind KindOf(const Node& node, const GroupCost& cost) {
   return bytes(Phase::kPrepare) > 0 ? Kind::kPrepare : Kind::kLocal;
 }
 
-std::string Preamble(std::string_view title, std::string_view subtitle) {
+// The size of the title's font in points, which that of the subtitle follows.
+std::string Preamble(std::string_view title, std::string_view subtitle, int size) {
   return StrCat(
       "digraph program {\n"
-      "  graph [fontname=\"Helvetica,Arial,sans-serif\", fontsize=16, labelloc=t, pad=0.3,"
+      "  graph [fontname=\"Helvetica,Arial,sans-serif\", fontsize=",
+      size,
+      ", labelloc=t, pad=0.3,"
       " nodesep=0.25, ranksep=0.22, bgcolor=white, label=<<B>",
-      EscapeLabel(title), "</B><BR/><FONT POINT-SIZE=\"11\">", EscapeLabel(subtitle),
+      EscapeLabel(title), "</B><BR/><FONT POINT-SIZE=\"", 2 * size / 3, "\">",
+      EscapeLabel(subtitle),
       "</FONT><BR/> >]\n"
       "  node [fontname=\"Helvetica,Arial,sans-serif\", fontsize=10, style=filled,"
       " fillcolor=white, color=\"#404040\", margin=\"0.10,0.05\"]\n"
@@ -81,10 +100,19 @@ std::string PictureOfLayer(std::string_view layer) {
 }
 
 // An attribute by which a node opens the picture of a layer, where there is one.
-std::string LinkTo(const LayerPictures& links, std::string_view layer) {
+std::string LinkTo(const LayerLinks& links, std::string_view layer) {
   const auto picture = links.find(layer);
   if (picture == links.end()) return "";
   return StrCat(", URL=\"", picture->second, "\", tooltip=\"opens ", picture->second, "\"");
+}
+
+// The label of an edge: lines beside the stroke, not on it.
+std::string EdgeLabel(const std::vector<std::string>& lines) {
+  std::string label = "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">";
+  for (const std::string& line : lines) {
+    label += StrCat("<TR><TD WIDTH=\"8\"></TD><TD ALIGN=\"LEFT\">", line, "</TD></TR>");
+  }
+  return label + "</TABLE>";
 }
 
 // As links are told from other text.
@@ -139,7 +167,7 @@ std::vector<Layer> LayersOf(const ProgramCost& cost) {
 
 class CollapsedWriter {
  public:
-  CollapsedWriter(std::string_view title, const ProgramCost& cost, const LayerPictures& links)
+  CollapsedWriter(std::string_view title, const ProgramCost& cost, const LayerLinks& links)
       : title_(title),
         cost_(cost),
         program_(cost.program()),
@@ -150,7 +178,7 @@ class CollapsedWriter {
     for (size_t i = 0; i < layers_.size(); ++i) {
       for (const NodeId node : layers_[i].nodes) layer_of_[node] = i;
     }
-    out_ = Preamble(title_, CostSummary());
+    out_ = Preamble(title_, CostSummary(), 16);
     for (size_t i = 0; i < layers_.size(); ++i) WriteLayer(i);
     WriteOwners();
     WriteEdges();
@@ -203,13 +231,17 @@ class CollapsedWriter {
 
   void WriteLayer(size_t index) {
     const Layer& layer = layers_[index];
+    const auto linked = std::find_if(layer.names.begin(), layer.names.end(), [&](const auto& each) {
+      return links_.contains(each);
+    });
+    const bool is_link = linked != layer.names.end();
     const std::string name = layer.count == 1 ? layer.first
                                               : StrCat(layer.first, " to ", layer.last, ": ",
                                                        layer.count, " alike, each");
     std::string table = StrCat(
         "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\">"
         "<TR><TD ALIGN=\"LEFT\" COLSPAN=\"7\"><FONT POINT-SIZE=\"13\"><B>",
-        Underlined(EscapeLabel(name), links_.contains(layer.first)), "</B></FONT></TD></TR><TR>");
+        Underlined(EscapeLabel(name), is_link), "</B></FONT></TD></TR><TR>");
     static constexpr std::array<std::string_view, 7> kHead = {"step",    "lookups", "model", "deal",
                                                               "prepare", "online",  "rounds"};
     for (const std::string_view head : kHead) {
@@ -227,7 +259,7 @@ class CollapsedWriter {
     out_ +=
         StrCat("  layer", index, " [shape=box, fillcolor=\"",
                layer.count > 1 ? "#E4F0F8" : "#F7F7F7", "\", peripheries=", layer.count > 1 ? 2 : 1,
-               LinkTo(links_, layer.first), ", label=<", table, "</TABLE>>]\n");
+               is_link ? LinkTo(links_, *linked) : "", ", label=<", table, "</TABLE>>]\n");
   }
 
   // What owners put in for an inference, and what they get out of it.
@@ -241,10 +273,10 @@ class CollapsedWriter {
       const ValueType& type = goes_in ? node.output_types[0] : node.input_types[0];
       const std::string layer = StrCat("layer", layer_of_.at(node.id));
       const std::string self = StrCat("owner", node.id);
-      out_ += StrCat("  ", self, " [shape=ellipse, fillcolor=\"", StyleOf(Kind::kDataOwner).color,
-                     "\", label=\"", Name(owner), "\"]\n");
-      out_ += StrCat("  ", goes_in ? self : layer, " -> ", goes_in ? layer : self, " [label=\" ",
-                     type.ToString(), " \"]\n");
+      out_ += StrCat("  ", self, " [", FormOf(Kind::kDataOwner), ", label=\"", Title(owner),
+                     "\"]\n");
+      out_ += StrCat("  ", goes_in ? self : layer, " -> ", goes_in ? layer : self, " [label=<",
+                     EdgeLabel({type.ToString()}), ">]\n");
     }
   }
 
@@ -258,16 +290,17 @@ class CollapsedWriter {
       }
     }
     for (const auto& [edge, wires] : edges) {
-      std::string label;
-      for (const WireId wire : wires) label += StrCat(" ", program_.type(wire).ToString(), " \\l");
-      out_ += StrCat("  layer", edge.first, " -> layer", edge.second, " [label=\"", label, "\"]\n");
+      std::vector<std::string> lines;
+      for (const WireId wire : wires) lines.push_back(program_.type(wire).ToString());
+      out_ += StrCat("  layer", edge.first, " -> layer", edge.second, " [label=<", EdgeLabel(lines),
+                     ">]\n");
     }
   }
 
   std::string_view title_;
   const ProgramCost& cost_;
   const Program& program_;
-  const LayerPictures& links_;
+  const LayerLinks& links_;
   const std::vector<Layer> layers_;
   std::map<NodeId, size_t> layer_of_;
   std::string out_;
@@ -288,11 +321,13 @@ std::string_view CutLike(std::string_view path, std::string_view prefix) {
 // Of a picture that would be taller than wide: nodes one below the other, and columns.
 constexpr int kColumnDepth = 24;
 constexpr int kMostColumns = 4;
+constexpr int kTitleSize = 30;
+constexpr int kLegendSize = 14;
 
 class DetailedWriter {
  public:
   DetailedWriter(std::string_view title, const ProgramCost& cost, std::string_view prefix,
-                 const std::set<NodeId>& inside, const LayerPictures& links)
+                 const std::set<NodeId>& inside, const LayerLinks& links)
       : title_(title),
         cost_(cost),
         program_(cost.program()),
@@ -305,7 +340,8 @@ class DetailedWriter {
     for (const Frame& frame : frames_) {
       for (const NodeId node : frame.nodes) WriteInputs(program_.nodes()[node]);
     }
-    out_ = Preamble(title_, "on edges: what a value is, and the bytes of all links that it costs");
+    out_ = Preamble(title_, "on edges: what a value is, and the bytes of all links that it costs",
+                    kTitleSize);
     WriteLegend();
     for (size_t column = 0; column < columns_; ++column) WriteColumn(column);
     return std::move(out_) + edges_ + "}\n";
@@ -370,19 +406,25 @@ class DetailedWriter {
   }
 
   void WriteLegend() {
-    out_ += "  legend [shape=plain, label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"3\">";
+    out_ += StrCat("  legend [shape=plain, fontsize=", kLegendSize,
+                   ", label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"4\">");
     if (!links_.empty()) {
-      out_ += StrCat("<TR><TD BORDER=\"0\" ALIGN=\"LEFT\" HREF=\"", kProgramPicture, ".svg\">",
+      out_ += StrCat("<TR><TD ALIGN=\"LEFT\" HREF=\"", kProgramPicture, ".svg\">",
                      Underlined("the whole program", true), "</TD></TR>");
     }
+    out_ += "<TR><TD ALIGN=\"LEFT\"><B>Nodes</B></TD></TR>";
     for (const Kind kind : kKinds) {
-      out_ += StrCat("<TR><TD BGCOLOR=\"", StyleOf(kind).color, "\" ALIGN=\"LEFT\">",
-                     StyleOf(kind).meaning, "</TD></TR>");
+      const KindStyle& style = StyleOf(kind);
+      out_ += StrCat("<TR><TD BORDER=\"2\" COLOR=\"", style.line, "\" BGCOLOR=\"", style.ground,
+                     "\" ALIGN=\"LEFT\">", style.sign, ": ", style.meaning, "</TD></TR>");
     }
+    out_ += "<TR><TD ALIGN=\"LEFT\"><B>Edges</B> (the hues are not those of nodes)</TD></TR>";
     for (const Sharing sharing : {Sharing::kAdditive, Sharing::kReplicated}) {
-      out_ += StrCat("<TR><TD BORDER=\"0\" ALIGN=\"LEFT\"><FONT COLOR=\"", Color(sharing),
-                     "\"><B>\u2014\u2014</B></FONT> ", Bracketed(sharing, "l"),
-                     " n\u00d7m: ", Name(sharing), " over Z_2^l, shape n\u00d7m</TD></TR>");
+      out_ += StrCat("<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"", Color(sharing),
+                     "\"><B>\u2014\u2014</B></FONT> ",
+                     sharing == Sharing::kReplicated ? "thick, " : "thin, ",
+                     Bracketed(sharing, "l"), " n\u00d7m: ", Name(sharing),
+                     " over Z_2^l, shape n\u00d7m</TD></TR>");
     }
     out_ += "</TABLE>>]\n";
   }
@@ -391,13 +433,13 @@ class DetailedWriter {
     const std::string name = FrameName(nodes.front());
     out_ += StrCat("  subgraph cluster", index, " { label=<<B>", EscapeLabel(name),
                    "</B>>; labeljust=l; fontsize=11; style=rounded; color=\"#909090\";"
-                   " bgcolor=\"#F7F7F7\"\n");
+                   " margin=12; bgcolor=\"#F7F7F7\"\n");
+    WriteElsewhere(index);
     for (const NodeId node : nodes) WriteNode(program_.nodes()[node]);
     out_ += "  }\n";
   }
 
-  // A column with what stands for the nodes elsewhere. An invisible node above each column keeps
-  // the columns in their order, from left to right.
+  // An invisible node above each column keeps the columns in their order, from left to right.
   void WriteColumn(size_t column) {
     const bool is_one_of_many = columns_ > 1;
     if (is_one_of_many) {
@@ -405,7 +447,6 @@ class DetailedWriter {
                      " { style=invis; peripheries=0; label=\"\"; margin=14\n    top", column,
                      " [style=invis, shape=point, width=0.01]\n");
     }
-    WriteElsewhere(column);
     for (size_t i = 0; i < frames_.size(); ++i) {
       if (frames_[i].column == column) WriteFrame(i, frames_[i].nodes);
     }
@@ -438,9 +479,7 @@ class DetailedWriter {
     if (!cost.online_levels.empty()) {
       label += StrCat("<BR/>round ", *cost.online_levels.begin() + 1);
     }
-    out_ += StrCat("    node", node.id, " [shape=", StyleOf(kind).shape, ", fillcolor=\"",
-                   StyleOf(kind).color, "\"", kind == Kind::kTable ? ", peripheries=2" : "",
-                   ", label=<", label, ">]\n");
+    out_ += StrCat("    node", node.id, " [", FormOf(kind), ", label=<", label, ">]\n");
   }
 
   // "deal 240 B, online 12 B"; empty where nothing is sent.
@@ -479,16 +518,18 @@ class DetailedWriter {
 
   void WriteInputs(const Node& node) {
     const std::string self = StrCat("node", node.id);
-    const size_t column = ColumnOf(node.id);
+    const size_t frame = frame_of_.at(node.id);
+    const size_t column = frames_[frame].column;
     bool has_edge = false;  // from the same column
     for (const WireId wire : node.spec.inputs) {
       const Node& producer = program_.nodes()[program_.producer(wire)];
       const std::string_view path = producer.spec.path;
       if (!inside_.contains(producer.id)) {
-        WriteEdge(Stub(column, "from ", CutLike(path, prefix_), LayerOfPath(path)), self, wire);
-      } else if (const size_t from = ColumnOf(producer.id); from != column) {
+        WriteEdge(Stub(frame, "from ", CutLike(path, prefix_), LayerOfPath(path)), self, wire);
+      } else if (ColumnOf(producer.id) != column) {
+        const size_t from = frame_of_.at(producer.id);
         WriteEdge(StrCat("node", producer.id), Stub(from, "to ", FrameName(node.id), ""), wire);
-        WriteEdge(Stub(column, "from ", FrameName(producer.id), ""), self, wire);
+        WriteEdge(Stub(frame, "from ", FrameName(producer.id), ""), self, wire);
       } else {
         WriteEdge(StrCat("node", producer.id), self, wire);
       }
@@ -497,7 +538,7 @@ class DetailedWriter {
     if (!has_edge) sources_.emplace(self, column);
     for (const WireId wire : node.outputs) {
       for (const std::string& consumer : ConsumersOutside(wire)) {
-        WriteEdge(self, Stub(column, "to ", consumer, LayerOfPath(consumer)), wire);
+        WriteEdge(self, Stub(frame, "to ", consumer, LayerOfPath(consumer)), wire);
       }
     }
   }
@@ -517,15 +558,14 @@ class DetailedWriter {
   void WriteEdge(const std::string& from, const std::string& to, WireId wire) {
     const ValueType& type = program_.type(wire);
     const NodeId producer = program_.producer(wire);
-    std::string label = StrCat("\u00a0\u00a0", CompactType(type), "\u00a0");
+    std::vector<std::string> lines = {CompactType(type)};
     if (inside_.contains(producer) && priced_.insert(producer).second) {
       const std::string bytes = BytesOf(cost_.OfNode(producer));
-      if (!bytes.empty()) label += StrCat("<BR ALIGN=\"LEFT\"/>\u00a0\u00a0<B>", bytes, "</B> ");
+      if (!bytes.empty()) lines.push_back(StrCat("<B>", bytes, "</B>"));
     }
-    edges_ +=
-        StrCat("  ", from, " -> ", to, " [label=<", label, "<BR ALIGN=\"LEFT\"/>>, tooltip=\"",
-               type.ToString(), "\", color=\"", Color(type.sharing), "\"",
-               type.sharing == Sharing::kReplicated ? ", penwidth=1.8" : "", "]\n");
+    edges_ += StrCat("  ", from, " -> ", to, " [label=<", EdgeLabel(lines), ">, tooltip=\"",
+                     type.ToString(), "\", color=\"", Color(type.sharing), "\"",
+                     type.sharing == Sharing::kReplicated ? ", penwidth=2" : "", "]\n");
   }
 
   static std::string Bracketed(Sharing sharing, std::string_view bits) {
@@ -550,22 +590,25 @@ class DetailedWriter {
     return std::string(name);
   }
 
-  // What stands in a column for nodes elsewhere.
-  std::string Stub(size_t column, std::string_view direction, std::string_view path,
+  // What stands in a frame for nodes elsewhere.
+  std::string Stub(size_t frame, std::string_view direction, std::string_view path,
                    std::string_view layer) {
     const Elsewhere elsewhere = {stubs_.size(), std::string(layer)};
     const auto [stub, is_new] =
-        stubs_.emplace(std::pair(column, StrCat(direction, path)), elsewhere);
+        stubs_.emplace(std::pair(frame, StrCat(direction, path)), elsewhere);
     const std::string name = StrCat("outside", stub->second.index);
-    if (is_new && direction == "from ") sources_.emplace(name, column);
+    if (is_new && direction == "from ") sources_.emplace(name, frames_[frame].column);
     return name;
   }
 
-  void WriteElsewhere(size_t column) {
+  void WriteElsewhere(size_t frame) {
     for (const auto& [where, elsewhere] : stubs_) {
-      if (where.first != column) continue;
-      const bool is_link = !elsewhere.layer.empty() && links_.contains(elsewhere.layer);
-      out_ += StrCat("  outside", elsewhere.index, " [shape=box, style=dashed",
+      if (where.first != frame) continue;
+      const auto picture = links_.find(elsewhere.layer);
+      const auto own = links_.find(LayerOfPath(prefix_));
+      const bool is_link = picture != links_.end() &&
+                           (own == links_.end() || own->second != picture->second);
+      out_ += StrCat("    outside", elsewhere.index, " [shape=box, style=dashed",
                      is_link ? LinkTo(links_, elsewhere.layer) : "", ", label=<",
                      Underlined(EscapeLabel(where.second), is_link), ">]\n");
     }
@@ -576,11 +619,11 @@ class DetailedWriter {
   const Program& program_;
   std::string_view prefix_;
   const std::set<NodeId>& inside_;
-  const LayerPictures& links_;
+  const LayerLinks& links_;
   std::vector<Frame> frames_;
   std::map<NodeId, size_t> frame_of_;
   size_t columns_ = 1;
-  std::map<std::pair<size_t, std::string>, Elsewhere> stubs_;  // by column and text
+  std::map<std::pair<size_t, std::string>, Elsewhere> stubs_;  // by frame and text
   std::map<std::string, size_t> sources_;                      // without an edge to them, by column
   std::set<NodeId> priced_;
   std::string out_;
@@ -589,41 +632,13 @@ class DetailedWriter {
 
 }  // namespace
 
-std::string EscapeLabel(std::string_view text) {
-  if (text.empty()) return "(no path)";
-  std::string escaped;
-  for (const char character : text) {
-    switch (character) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\\':
-        escaped += "&#92;";
-        break;
-      default:
-        // Control characters are not allowed in XML.
-        escaped += static_cast<unsigned char>(character) < 0x20 ? ' ' : character;
-    }
-  }
-  return escaped;
-}
-
 std::string CollapsedGraph(std::string_view title, const ProgramCost& cost,
-                           const LayerPictures& links) {
+                           const LayerLinks& links) {
   return CollapsedWriter(title, cost, links).Write();
 }
 
 StatusOr<std::string> DetailedGraph(std::string_view title, const ProgramCost& cost,
-                                    std::string_view prefix, const LayerPictures& links) {
+                                    std::string_view prefix, const LayerLinks& links) {
   std::set<NodeId> inside;
   for (const Node& node : cost.program().nodes()) {
     if (HasPathPrefix(node.spec.path, prefix)) inside.insert(node.id);
@@ -634,25 +649,41 @@ StatusOr<std::string> DetailedGraph(std::string_view title, const ProgramCost& c
   return DetailedWriter(title, cost, prefix, inside, links).Write();
 }
 
-DirectoryFiles ProgramGraphs(std::string_view title, const ProgramCost& cost) {
-  const std::vector<Layer> layers = LayersOf(cost);
-  LayerPictures links;
-  std::map<std::string, const Layer*> pictures;  // by name
-  for (const Layer& layer : layers) {
+std::vector<LayerPicture> LayerPicturesOf(const ProgramCost& cost) {
+  std::vector<LayerPicture> pictures;
+  std::set<std::string> names;
+  for (Layer& layer : LayersOf(cost)) {
     std::string name = PictureOfLayer(layer.first);
-    while (pictures.contains(name)) name += "-";
-    pictures[name] = &layer;
-    for (const std::string& each : layer.names) links[each] = name + ".svg";
+    while (!names.insert(name).second) name += "-";
+    pictures.push_back({name, std::move(layer.names), layer.each.nodes});
   }
+  return pictures;
+}
+
+LayerLinks LinksTo(const std::vector<LayerPicture>& pictures) {
+  LayerLinks links;
+  for (const LayerPicture& picture : pictures) {
+    for (const std::string& layer : picture.layers) links[layer] = picture.name + ".svg";
+  }
+  return links;
+}
+
+DirectoryFiles ProgramGraphs(std::string_view title, const ProgramCost& cost,
+                             const std::vector<LayerPicture>& pictures) {
+  const LayerLinks links = LinksTo(pictures);
   DirectoryFiles graphs;
   graphs[std::string(kProgramPicture)] = CollapsedGraph(title, cost, links);
-  for (const auto& [name, layer] : pictures) {
-    std::string layer_title = StrCat(title, ": ", layer->first);
-    if (layer->count > 1) {
-      layer_title += StrCat(", and alike to ", layer->last, " (", layer->count, " in all)");
+  for (const LayerPicture& picture : pictures) {
+    const std::vector<std::string>& layers = picture.layers;
+    std::string layer_title = StrCat(title, ": ", layers.front());
+    if (layers.size() > 1) {
+      layer_title += StrCat(", and alike to ", layers.back(), " (", layers.size(), " in all)");
     }
-    graphs[name] =
-        DetailedWriter(layer_title, cost, layer->first, layer->first_nodes, links).Write();
+    std::set<NodeId> inside;
+    for (const Node& node : cost.program().nodes()) {
+      if (LayerOfPath(node.spec.path) == layers.front()) inside.insert(node.id);
+    }
+    graphs[picture.name] = DetailedWriter(layer_title, cost, layers.front(), inside, links).Write();
   }
   return graphs;
 }

@@ -2,9 +2,11 @@
 #ifndef LUTRA_ANALYSIS_GRAPH_H_
 #define LUTRA_ANALYSIS_GRAPH_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "analysis/cost.h"
 #include "core/output_directory.h"
@@ -13,14 +15,14 @@
 namespace lutra {
 
 // By the name of a layer (LayerOfPath), the file of its picture, relative to the others. Without an
-// entry nothing is linked.
-using LayerPictures = std::map<std::string, std::string, std::less<>>;
+// entry nothing is linked, nor is a picture to itself.
+using LayerLinks = std::map<std::string, std::string, std::less<>>;
 
 // The program collapsed by layer (LayerOfPath), in Graphviz's language: a box for each layer with
 // the cost of its steps, consecutive layers of equal cost in one box, edges with the types of the
 // values that pass.
 std::string CollapsedGraph(std::string_view title, const ProgramCost& cost,
-                           const LayerPictures& links = {});
+                           const LayerLinks& links = {});
 
 // Every node whose path is `prefix` or begins with "prefix.", framed by path: nodes with protocol
 // and cost, coloured by what they send; edges with sharing, ring and shape; values that come from
@@ -28,15 +30,25 @@ std::string CollapsedGraph(std::string_view title, const ProgramCost& cost,
 // What belongs to a layer elsewhere is linked to its picture, and the title to the collapsed
 // program.
 StatusOr<std::string> DetailedGraph(std::string_view title, const ProgramCost& cost,
-                                    std::string_view prefix, const LayerPictures& links = {});
+                                    std::string_view prefix, const LayerLinks& links = {});
 
-// The whole set of pictures, linked among themselves, by name without its ending: "program",
-// collapsed, and each layer in full: "layer-3" of "layers.3", "layer-pooler". Of consecutive layers
-// of equal cost only the first is drawn, and stands for all.
-DirectoryFiles ProgramGraphs(std::string_view title, const ProgramCost& cost);
+// The picture of a layer in full. Of consecutive layers of equal cost only the first is drawn, and
+// stands for all.
+struct LayerPicture {
+  std::string name;                 // of its file without the ending: "layer-3", "layer-pooler"
+  std::vector<std::string> layers;  // for which it stands: "layers.3", ..
+  int64_t nodes = 0;                // of one of them
+};
+// In the order of the program; no two have one name.
+std::vector<LayerPicture> LayerPicturesOf(const ProgramCost& cost);
 
-// Text as Graphviz's labels and tooltips want it: never empty, without control characters.
-std::string EscapeLabel(std::string_view text);
+// What links lead to that are to the given pictures.
+LayerLinks LinksTo(const std::vector<LayerPicture>& pictures);
+
+// A set of pictures, linked among themselves, by name without its ending: "program", collapsed, and
+// those of the layers.
+DirectoryFiles ProgramGraphs(std::string_view title, const ProgramCost& cost,
+                             const std::vector<LayerPicture>& pictures);
 
 // Who places the nodes of a graph.
 enum class Layout {

@@ -13,16 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether a name is one that the commands that draw give to a picture.
-bool IsPicture(const std::string& name) {
-  constexpr std::array<std::string_view, 3> kBegins = {"program.", "layer-", "trace-"};
-  constexpr std::array<std::string_view, 3> kEnds = {".svg", ".pdf", ".dot"};
-  return std::any_of(kBegins.begin(), kBegins.end(),
-                     [&](std::string_view begin) { return name.starts_with(begin); }) &&
-         std::any_of(kEnds.begin(), kEnds.end(),
-                     [&](std::string_view end) { return name.ends_with(end); });
-}
-
 // Makes the directory if it is new; else it must be a run's, or hold pictures only.
 Status PrepareDirectory(const fs::path& directory) {
   std::error_code error;
@@ -45,6 +35,15 @@ Status PrepareDirectory(const fs::path& directory) {
 }
 
 }  // namespace
+
+bool IsPicture(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kBegins = {"program.", "layer-", "trace-"};
+  constexpr std::array<std::string_view, 3> kEnds = {".svg", ".pdf", ".dot"};
+  return std::any_of(kBegins.begin(), kBegins.end(),
+                     [&](std::string_view begin) { return name.starts_with(begin); }) &&
+         std::any_of(kEnds.begin(), kEnds.end(),
+                     [&](std::string_view end) { return name.ends_with(end); });
+}
 
 StatusOr<std::string> WritePictures(const fs::path& directory, const DirectoryFiles& pictures) {
   if (!directory.empty()) LUTRA_RETURN_IF_ERROR(PrepareDirectory(directory));

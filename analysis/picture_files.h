@@ -4,11 +4,15 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "core/output_directory.h"
 #include "core/status.h"
 
 namespace lutra {
+
+// Whether a name is one that the commands that draw give to a picture.
+bool IsPicture(std::string_view name);
 
 // Writes pictures by name into a directory: a new one, which is made, a run directory, or one in
 // which there are such pictures only (program.svg, layer-3.dot, trace-lookup.pdf). An empty path

@@ -1,5 +1,7 @@
 #include "analysis/program_flags.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 namespace lutra {
@@ -21,6 +23,17 @@ void AddProgramFlags(CommandLine& command_line) {
           "rounding", "centred|plain",
           "top bits rounded to the middle by an addend (default), or cut as they are, which is "
           "half a step too low on average");
+}
+
+Status RefuseProgramFlags(const Arguments& arguments, std::span<const std::string_view> taken,
+                          std::string_view why) {
+  constexpr std::array<std::string_view, 7> kFlags = {"batch",      "linear", "lookup",  "embedding",
+                                                      "deployment", "tables", "rounding"};
+  for (const std::string_view flag : kFlags) {
+    const bool is_taken = std::find(taken.begin(), taken.end(), flag) != taken.end();
+    if (!is_taken && arguments.Has(flag)) return InvalidArgument("--", flag, ": expected ", why);
+  }
+  return absl::OkStatus();
 }
 
 StatusOr<BertProgramOptions> ProgramOptions(const Arguments& arguments, int64_t batch) {

@@ -3,6 +3,8 @@
 #define LUTRA_ANALYSIS_PROGRAM_FLAGS_H_
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "core/command_line.h"
 #include "core/status.h"
@@ -15,6 +17,11 @@ inline constexpr int64_t kMostBatch = 2048;
 
 // --batch, --linear, --lookup, --embedding, --deployment, --tables, --rounding.
 void AddProgramFlags(CommandLine& command_line);
+
+// An error for the first of the program's flags that was given and is not in `taken`: "--batch:
+// expected of a model only".
+Status RefuseProgramFlags(const Arguments& arguments, std::span<const std::string_view> taken,
+                          std::string_view why);
 
 // What they say; `batch` where it is not given. An error names the flag.
 StatusOr<BertProgramOptions> ProgramOptions(const Arguments& arguments, int64_t batch);

@@ -1,7 +1,5 @@
 // Drawing a protocol trace.
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <map>
 #include <set>
 #include <utility>
@@ -10,6 +8,7 @@
 #include "analysis/graph.h"
 #include "analysis/palette.h"
 #include "analysis/protocol_trace.h"
+#include "analysis/typeset.h"
 
 namespace lutra {
 namespace {
@@ -20,6 +19,9 @@ constexpr double kSmallSize = 9;
 constexpr double kLine = 12;         // from a line of a box to the next
 constexpr double kColumnGap = 16;    // least room between the boxes of two roles
 constexpr double kLabelMargin = 16;  // of a label, from the ends of its arrow
+constexpr double kBoxMargin = 12;    // of a box's text, both sides together
+constexpr double kHeadsApart = 800;  // in a tall picture, from the heads of the columns to the next
+constexpr double kHeads = 30;        // height of a row of heads
 constexpr double kArrow = 23;        // height of an arrow with its label
 constexpr double kSecondLabel = 12;  // more of one with a label below it
 constexpr size_t kMostFormulaNodes = 20;
@@ -27,155 +29,9 @@ constexpr size_t kMarginCharacters = 24;
 constexpr size_t kBoxCharacters = 24;
 constexpr std::string_view kGrey = "#606060";
 
-// ------------------------------------------------------------------------------------------- text
-
-std::string Superscript(char digit) {
-  static constexpr std::array<std::string_view, 10> kDigits = {
-      "\u2070", "\u00b9", "\u00b2", "\u00b3", "\u2074",
-      "\u2075", "\u2076", "\u2077", "\u2078", "\u2079"};
-  return std::string(kDigits[static_cast<size_t>(digit - '0')]);
-}
-
-std::string Subscript(char digit) {
-  static constexpr std::array<std::string_view, 10> kDigits = {
-      "\u2080", "\u2081", "\u2082", "\u2083", "\u2084",
-      "\u2085", "\u2086", "\u2087", "\u2088", "\u2089"};
-  return std::string(kDigits[static_cast<size_t>(digit - '0')]);
-}
-
-bool IsDigit(char character) { return character >= '0' && character <= '9'; }
-bool IsLetter(char character) {
-  return (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
-}
-
-// A line of a figure (FigureLine) with its letters and signs, escaped.
-class Typesetter {
- public:
-  explicit Typesetter(std::string_view line) : line_(line) {}
-
-  std::string Set() && {
-    while (at_ < line_.size()) {
-      const char character = line_[at_];
-      if (IsLetter(character)) {
-        SetWord();
-      } else if ((character == '_' || character == '^') && IsDigit(Next())) {
-        ++at_;
-        SetDigits(character == '_' ? Subscript : Superscript);
-      } else {
-        SetSign(character);
-      }
-    }
-    return std::move(text_);
-  }
-
- private:
-  char Next() const { return at_ + 1 < line_.size() ? line_[at_ + 1] : '\0'; }
-
-  void SetDigits(std::string (*form)(char)) {
-    for (; at_ < line_.size() && IsDigit(line_[at_]); ++at_) text_ += form(line_[at_]);
-  }
-
-  void SetWord() {
-    size_t end = at_;
-    while (end < line_.size() && IsLetter(line_[end])) ++end;
-    const std::string_view word = line_.substr(at_, end - at_);
-    at_ = end;
-    if (word == "Delta") {
-      text_ += "\u0394";
-    } else if (word == "delta") {
-      text_ += "\u03b4";
-    } else if (word == "alpha") {
-      text_ += "\u03b1";
-    } else {
-      text_ += word;
-    }
-    SetDigits(Subscript);
-  }
-
-  void SetSign(char character) {
-    ++at_;
-    if (character == '<' && at_ < line_.size() && line_[at_] == '-') {
-      ++at_;
-      text_ += "\u2190";
-    } else if (character == '-') {
-      text_ += "\u2212";
-    } else if (character == '*') {
-      text_ += "\u00d7";
-    } else if (character == '.') {
-      text_ += "\u00b7";
-    } else {
-      text_ += EscapeLabel(std::string_view(&character, 1));
-    }
-  }
-
-  std::string_view line_;
-  size_t at_ = 0;
-  std::string text_;
-};
-
-std::string Typeset(std::string_view line) { return Typesetter(line).Set(); }
-
-// What a character takes of the font's size, in wide sans-serif fonts.
-double CharacterWidth(char character) {
-  constexpr std::string_view kNarrow = "iljt.,:;'|![]() ";
-  constexpr std::string_view kWide = "mwMW";
-  if (kNarrow.find(character) != kNarrow.npos) return 0.4;
-  if (kWide.find(character) != kWide.npos) return 0.95;
-  return character >= 'A' && character <= 'Z' ? 0.72 : 0.63;
-}
-
-// An upper bound for escaped text in UTF-8: an entity counts as its letters.
-double TextWidth(std::string_view text, double size, bool bold = false) {
-  double width = 0;
-  for (const char character : text) {
-    if ((static_cast<unsigned char>(character) & 0xC0) == 0x80) continue;  // goes on
-    width += CharacterWidth(character);
-  }
-  return width * size * (bold ? 1.12 : 1);
-}
-
 std::string SizeText(const TraceMessage& message) {
   return message.bits < 1000 ? StrCat(message.bits, message.bits == 1 ? " bit" : " bits")
                              : HumanBytes(message.bytes);
-}
-
-// Names, separated by commas, in lines of about so many characters; at most `lines`, and then how
-// many there are besides.
-std::vector<std::string> Wrap(const std::vector<std::string>& names, size_t characters,
-                              size_t lines) {
-  std::vector<std::string> wrapped;
-  for (size_t i = 0; i < names.size(); ++i) {
-    const bool is_last = i + 1 == names.size();
-    const std::string name = names[i] + (is_last ? "" : ",");
-    const bool fits = !wrapped.empty() && wrapped.back().size() + 1 + name.size() <= characters;
-    if (fits) {
-      wrapped.back() += " " + name;
-    } else if (wrapped.size() == lines) {
-      wrapped.back() += StrCat(" and ", names.size() - i, " more");
-      return wrapped;
-    } else {
-      wrapped.push_back(name);
-    }
-  }
-  return wrapped;
-}
-
-std::string RoleTitle(Role role) {
-  switch (role) {
-    case Role::kDealer:
-      return "dealer";
-    case Role::kP0:
-      return "P0";
-    case Role::kP1:
-      return "P1";
-    case Role::kP2:
-      return "P2";
-    case Role::kModelOwner:
-      return "model owner";
-    case Role::kDataOwner:
-      return "data owner";
-  }
-  return "";
 }
 
 std::string_view PhaseTitle(Phase phase) {
@@ -202,7 +58,7 @@ struct TextBox {
   double height = 0;
 
   void Add(std::string line, bool heading) {
-    width = std::max(width, TextWidth(line, kFontSize, heading) + 12);
+    width = std::max(width, TextWidth(line, kFontSize, heading) + kBoxMargin);
     lines.push_back(std::move(line));
     headings.push_back(heading);
     height = kLine * static_cast<double>(lines.size()) + 8;
@@ -215,9 +71,10 @@ struct ArrowText {
   std::string below;  // which nodes, where they are not those of the row
 
   double Width() const {
-    const double above = TextWidth(content, kFontSize) + TextWidth(size, kFontSize, true);
-    return std::max(above, TextWidth(below, kSmallSize)) + kLabelMargin;
+    return std::max(ContentWidth() + SizeWidth(), TextWidth(below, kSmallSize)) + kLabelMargin;
   }
+  double ContentWidth() const { return TextWidth(content, kFontSize); }
+  double SizeWidth() const { return TextWidth(size, kFontSize, true); }
   double Height() const { return kArrow + (below.empty() ? 0 : kSecondLabel); }
 };
 
@@ -340,7 +197,7 @@ class TraceDrawer {
 
   // ------------------------------------------------------------------------------ what is written
 
-  DrawnRow Prepare(const TraceRow& row) const {
+  DrawnRow Prepare(const TraceRow& row) {
     DrawnRow drawn;
     for (const auto& [role, work] : row.work) {
       TextBox box = formulas_ ? FormulaBox(work) : NamesBox(work, row.messages.empty());
@@ -365,15 +222,15 @@ class TraceDrawer {
     return drawn;
   }
 
-  // In a picture of a run: how long the role worked on the nodes that begin here, with all that
-  // they do in the phase.
-  void AddTime(const TraceRow& row, Role role, TextBox& box) const {
+  // In a picture of a run: how long the role worked on the nodes that are in its column for the
+  // first time in the phase, with all that they do in it.
+  void AddTime(const TraceRow& row, Role role, TextBox& box) {
     if (options_.seconds.empty()) return;
     double seconds = 0;
-    std::set<NodeId> counted;
     for (const TraceWork& work : row.work.at(role)) {
-      if (work.after || !counted.insert(work.node).second) continue;
-      const auto found = options_.seconds.find({work.node, row.phase, role});
+      const Ledger::Work key{work.node, row.phase, role};
+      if (!timed_.insert(key).second) continue;
+      const auto found = options_.seconds.find(key);
       if (found != options_.seconds.end()) seconds += found->second;
     }
     if (seconds > 0) box.Add(StrCat(Fixed(1e3 * seconds, 3), " ms"), false);
@@ -419,10 +276,11 @@ class TraceDrawer {
     ArrowText text;
     text.size = SizeText(message);
     std::string contents;
-    if (formulas_ && message.contents.size() <= 2) {
-      for (const std::string& content : message.contents) {
-        contents += (contents.empty() ? "" : ", ") + Typeset(content);
-      }
+    if (formulas_ && message.contents.size() + message.named.size() <= 2) {
+      std::vector<std::string> parts;
+      for (const std::string& content : message.contents) parts.push_back(Typeset(content));
+      for (const std::string& name : message.named) parts.push_back(EscapeLabel(name));
+      contents = CommaSeparated(parts);
     }
     if (contents.empty()) {
       std::set<std::string> protocols;
@@ -430,8 +288,9 @@ class TraceDrawer {
       contents = EscapeLabel(CommaSeparated(protocols));
     }
     text.content = contents + ":\u00a0";
-    if (message.nodes != of_row) {
-      const std::vector<std::string> below = Wrap(NamesOf(message.nodes), 2 * kMarginCharacters, 1);
+    const std::vector<std::string> names = NamesOf(message.nodes);
+    if (names != NamesOf(of_row)) {
+      const std::vector<std::string> below = Wrap(names, 2 * kMarginCharacters, 1);
       if (!below.empty()) text.below = below[0];
     }
     return text;
@@ -462,7 +321,7 @@ class TraceDrawer {
     margin_width_ = 0;
     std::vector<double> widths;  // of the boxes
     for (const Role role : trace_.roles) {
-      widths.push_back(TextWidth(RoleTitle(role), 12, true) + 20);
+      widths.push_back(TextWidth(Title(role), 12, true) + 20);
     }
     for (const TraceRow& row : trace_.rows) {
       margin_width_ = std::max(margin_width_, TextWidth(PhaseTitle(row.phase), 11, true));
@@ -511,10 +370,17 @@ class TraceDrawer {
   void DrawEverything() {
     const double heads = DrawTitle();
     double y = heads + 32;
+    double last_heads = heads;
     std::vector<double> tops;
+    std::vector<double> more_heads;
     for (size_t i = 0; i < rows_.size(); ++i) {
       const bool begins = i == 0 || trace_.rows[i].phase != trace_.rows[i - 1].phase;
       y += begins ? 22 : 6;
+      if (!begins && y + rows_[i].height - last_heads > kHeadsApart) {
+        more_heads.push_back(y + kHeads / 2);
+        last_heads = y;
+        y += kHeads;
+      }
       tops.push_back(y);
       y += rows_[i].height;
     }
@@ -524,6 +390,7 @@ class TraceDrawer {
       canvas_.Rectangle(x - 0.5, heads + 10, 1, bottom - heads - 10, "#A0A0A0");
     }
     DrawHeads(heads + 10);
+    for (const double top : more_heads) DrawHeads(top);
     const bool is_tall = bottom > 900;
     if (is_tall) DrawHeads(bottom + 12);
     for (size_t i = 0; i < rows_.size(); ++i) DrawRow(i, tops[i]);
@@ -585,7 +452,7 @@ class TraceDrawer {
                     StrCat("<TABLE BORDER=\"2\" CELLBORDER=\"0\" CELLPADDING=\"4\" COLOR=\"",
                            Color(role), "\" BGCOLOR=\"", Tint(role),
                            "\" STYLE=\"ROUNDED\"><TR><TD>", "<FONT POINT-SIZE=\"12\"><B>",
-                           RoleTitle(role), "</B></FONT></TD></TR></TABLE>"));
+                           Title(role), "</B></FONT></TD></TR></TABLE>"));
     }
   }
 
@@ -611,7 +478,8 @@ class TraceDrawer {
         "CELLSPACING=\"0\" COLOR=\"",
         Color(role), "\" BGCOLOR=\"", Tint(role),
         "\"><TR><TD><TABLE BORDER=\"0\" CELLBORDER=\"0\" "
-        "CELLPADDING=\"1\" CELLSPACING=\"0\">");
+        "CELLPADDING=\"1\" CELLSPACING=\"0\" WIDTH=\"",
+        Fixed(box.width - kBoxMargin, 0), "\">");
     for (size_t i = 0; i < box.lines.size(); ++i) {
       const bool bold = box.headings[i];
       html += StrCat("<TR><TD ALIGN=\"LEFT\">", bold ? "<B>" : "", box.lines[i], bold ? "</B>" : "",
@@ -625,9 +493,15 @@ class TraceDrawer {
                  double top) {
     const double from = columns_[ColumnOf(message.from)], to = columns_[ColumnOf(message.to)];
     const double y = top + 20, middle = (from + to) / 2;
-    const std::string above = StrCat(text.content, "<B>", text.size, "</B>");
+    const std::string above = StrCat(Cell(text.content, text.ContentWidth(), "RIGHT"),
+                                     Cell(StrCat("<B>", text.size, "</B>"), text.SizeWidth(),
+                                          "LEFT"));
     canvas_.Label(middle, y - 9, OnWhite(above));
-    if (!text.below.empty()) canvas_.Label(middle, y + 9, OnWhite(Small(text.below, kGrey)));
+    if (!text.below.empty()) {
+      canvas_.Label(middle, y + 9,
+                    OnWhite(Cell(Small(text.below, kGrey), TextWidth(text.below, kSmallSize),
+                                 "CENTER")));
+    }
     const std::string round =
         row.phase == Phase::kOnline ? StrCat(", round ", row.level + options_.first_round) : "";
     canvas_.Arrow(from, to, y, Color(row.phase),
@@ -636,10 +510,15 @@ class TraceDrawer {
                          " bytes: ", CommaSeparated(NamesOf(message.nodes))));
   }
 
-  static std::string OnWhite(std::string_view text) {
+  // Graphviz's own measure of text is too short for some fonts.
+  static std::string Cell(std::string_view text, double width, std::string_view align) {
+    return StrCat("<TD ALIGN=\"", align, "\" WIDTH=\"", Fixed(width, 0), "\">", text, "</TD>");
+  }
+  static std::string OnWhite(std::string_view cells) {
     return StrCat(
-        "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"1\" BGCOLOR=\"white\"><TR><TD>", text,
-        "</TD></TR></TABLE>");
+        "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLPADDING=\"0\" CELLSPACING=\"0\" "
+        "BGCOLOR=\"white\"><TR>",
+        cells, "</TR></TABLE>");
   }
 
   std::string_view title_;
@@ -648,6 +527,7 @@ class TraceDrawer {
   const TracePictureOptions& options_;
   bool formulas_ = true;
   std::vector<DrawnRow> rows_;
+  std::set<Ledger::Work> timed_;
   std::vector<double> columns_;
   double margin_width_ = 0;
   double width_ = 0;

@@ -68,9 +68,8 @@ class TraceCollector {
       return HasRounds(row.phase) && !row.messages.empty();
     });
     if (rounds > kMostTraceRounds) {
-      return InvalidArgument("expected at most ", kMostTraceRounds,
-                             " rounds in one picture, found ", rounds,
-                             ": a longer path or fewer rounds would fit");
+      return absl::OutOfRangeError(
+          StrCat("expected at most ", kMostTraceRounds, " rounds in one picture, found ", rounds));
     }
     CollectRoles();
     if (trace_.roles.empty()) {
@@ -136,29 +135,33 @@ class TraceCollector {
       AddWork(line, node.id, line.after ? after : row.work);
     }
     for (const LinkCost& link : cost.links) {
-      if (link.phase == row.phase) AddPart(node.id, link, figure, row.messages);
+      if (link.phase == row.phase) AddPart(node, link, figure, row.messages);
     }
   }
 
-  static void AddPart(NodeId node, const LinkCost& link, const std::vector<FigureLine>& figure,
-                      std::vector<TraceMessage>& messages) {
+  static void AddPart(const Node& node, const LinkCost& link,
+                      const std::vector<FigureLine>& figure, std::vector<TraceMessage>& messages) {
     auto message = std::find_if(messages.begin(), messages.end(), [&](const TraceMessage& each) {
       return each.from == link.from && each.to == link.to;
     });
     if (message == messages.end()) {
-      messages.push_back({link.from, link.to, 0, 0, {}, {}});
+      messages.push_back({link.from, link.to, 0, 0, {}, {}, {}});
       message = std::prev(messages.end());
     }
     message->bits += link.bits;
     message->bytes += BitsToBytes(link.bits);
-    message->nodes.push_back(node);
-    std::vector<std::string>& contents = message->contents;
+    message->nodes.push_back(node.id);
+    bool is_said = false;
     for (const FigureLine& line : figure) {
-      const bool is_it = line.phase == link.phase && line.role == link.from && line.to == link.to;
-      if (is_it && std::find(contents.begin(), contents.end(), line.text) == contents.end()) {
-        contents.push_back(line.text);
-      }
+      if (line.phase != link.phase || line.role != link.from || line.to != link.to) continue;
+      AddOnce(line.text, message->contents);
+      is_said = true;
     }
+    if (!is_said) AddOnce(node.spec.protocol, message->named);
+  }
+
+  static void AddOnce(const std::string& text, std::vector<std::string>& texts) {
+    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
   }
 
   void CollectRoles() {

@@ -7,6 +7,7 @@
 #include "analysis/excerpt.h"
 #include "analysis/json_fields.h"
 #include "analysis/machine.h"
+#include "analysis/picture_files.h"
 #include "analysis/trace_json.h"
 #include "core/file.h"
 #include "core/matrix_product.h"
@@ -129,13 +130,11 @@ Json OutputsJson(const RunSummary& summary) {
 
 // What is made from a run and belongs to it; a later run makes them stale.
 bool IsOwnFile(const std::string& name) {
-  static constexpr std::array<std::string_view, 15> kNames = {
+  static constexpr std::array<std::string_view, 14> kNames = {
       kRunJson,      "ledger.csv", "levels.csv", "work.csv",    "profile.csv",
-      "run.program", "run.trace",  "trace.json", "program.svg", "report.html",
-      "report.md",   "trace.svg",  "tables.tex", "figures",     kRunNetwork};
-  const bool is_picture =
-      (name.starts_with("layer-") || name.starts_with("trace-")) && name.ends_with(".svg");
-  return is_picture || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+      "run.program", "run.trace",  "trace.json", "report.html", "report.md",
+      "trace.svg",   "tables.tex", "figures",     kRunNetwork};
+  return IsPicture(name) || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 Status MayReplaceRun(const fs::path& directory) {

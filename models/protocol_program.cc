@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "core/command_line.h"
 #include "mpc/protocols/fully_connected.h"
 #include "mpc/protocols/input.h"
 #include "mpc/protocols/layer_norm.h"
@@ -13,7 +14,6 @@
 #include "mpc/protocols/reshare.h"
 #include "mpc/protocols/reveal.h"
 #include "mpc/protocols/softmax.h"
-#include "mpc/protocols/top_bits.h"
 
 namespace lutra {
 namespace {
@@ -51,6 +51,11 @@ constexpr std::array kNormSizes = {kRows, kWidth,
                                    ProtocolSize{"index_bits", 4, 8, 8, "of the residual stream"}};
 constexpr std::array kMaximumSizes = {kRows, kWidth, ProtocolSize{"bits", 1, 10, 4, "of a value"}};
 
+constexpr std::array<std::string_view, 1> kLinearForm = {"linear"};
+constexpr std::array<std::string_view, 3> kLookupForms = {"lookup", "sharing", "tables"};
+constexpr std::array<std::string_view, 3> kSoftmaxForms = {"lookup", "tables", "rounding"};
+constexpr std::array<std::string_view, 4> kNormForms = {"linear", "lookup", "tables", "rounding"};
+
 // Adds one protocol to a program.
 class ProtocolBuilder {
  public:
@@ -85,7 +90,12 @@ class ProtocolBuilder {
   void AddTopBits() {
     const Value x = Additive("x", ValueRing(), Elements());
     const Builder::Scope scope(builder_, kProtocolScope);
-    TopBitsUnbiased(builder_, x, static_cast<int>(Size("keep")));
+    const int64_t keep = Size("keep"), bits = Size("bits");
+    if (keep >= bits) {
+      builder_.Fail(InvalidArgument("keep: expected 1 to ", bits - 1, ", found ", keep));
+      return;
+    }
+    TopBitsUnbiased(builder_, x, static_cast<int>(keep));
   }
 
   void AddLookup() {
@@ -113,10 +123,14 @@ class ProtocolBuilder {
 
   void AddMatrixProduct() {
     const int64_t batch = Size("batch"), inner = Size("inner");
-    const Value x =
-        Input(builder_, "x", Role::kDataOwner, ValueRing(), Shape{batch, Size("rows"), inner});
-    const Value y =
-        Input(builder_, "y", Role::kDataOwner, ValueRing(), Shape{batch, Size("columns"), inner});
+    const StatusOr<Shape> left = Shape::Make({batch, Size("rows"), inner});
+    const StatusOr<Shape> right = Shape::Make({batch, Size("columns"), inner});
+    if (!left.ok() || !right.ok()) {
+      builder_.Fail(left.ok() ? right.status() : left.status());
+      return;
+    }
+    const Value x = Input(builder_, "x", Role::kDataOwner, ValueRing(), *left);
+    const Value y = Input(builder_, "y", Role::kDataOwner, ValueRing(), *right);
     const Builder::Scope scope(builder_, kProtocolScope);
     MatrixProduct(builder_, x, y, parameters_.linear);
   }
@@ -153,7 +167,7 @@ class ProtocolBuilder {
     tables.sum_code = AddTable("sum", {8}, Ring(4));
     tables.probability = AddTable("probability", {4, 4}, ValueRing());
     const Builder::Scope scope(builder_, kProtocolScope);
-    Softmax(builder_, codes, tables, parameters_.lookup);
+    Softmax(builder_, codes, tables, parameters_.lookup, parameters_.rounding);
   }
   void AddLayerNorm() {
     const auto index_bits = static_cast<int32_t>(Size("index_bits"));
@@ -166,7 +180,8 @@ class ProtocolBuilder {
     tables.rsqrt = AddTable("rsqrt", {8}, accumulator);
     const int64_t multiplier = std::max<int64_t>(1, 256 / Size("width"));
     const Builder::Scope scope(builder_, kProtocolScope);
-    LayerNorm(builder_, residual, multiplier, tables, parameters_.lookup, parameters_.linear);
+    LayerNorm(builder_, residual, multiplier, tables, parameters_.lookup, parameters_.linear,
+              parameters_.rounding);
   }
   void AddMaximum() {
     const Value x = Additive("x", ValueRing(), Rows());
@@ -219,32 +234,34 @@ struct Entry {
   std::string_view meaning;
   std::span<const ProtocolSize> sizes;
   ProtocolBuilder::AddFunction add;
+  std::span<const std::string_view> forms;
 };
 
 // Sorted by name.
 constexpr std::array kEntries = {
     Entry{"element_product", "products element by element, of two values of the data owner",
-          kElementSizes, &ProtocolBuilder::AddElementProduct},
+          kElementSizes, &ProtocolBuilder::AddElementProduct, kLinearForm},
     Entry{"fully_connected", "a layer, with weights and bias of the model owner", kConnectedSizes,
-          &ProtocolBuilder::AddFullyConnected},
+          &ProtocolBuilder::AddFullyConnected, kLinearForm},
     Entry{"input", "an owner's value becomes a replicated one", kElementSizes,
-          &ProtocolBuilder::AddInput},
-    Entry{"layer_norm", "LayerNorm of rows, by tables", kNormSizes, &ProtocolBuilder::AddLayerNorm},
+          &ProtocolBuilder::AddInput, {}},
+    Entry{"layer_norm", "LayerNorm of rows, by tables", kNormSizes, &ProtocolBuilder::AddLayerNorm,
+          kNormForms},
     Entry{"lookup", "lookups in tables at shared indices", kLookupSizes,
-          &ProtocolBuilder::AddLookup},
+          &ProtocolBuilder::AddLookup, kLookupForms},
     Entry{"matrix_product", "matrix products of two values of the data owner", kMatrixSizes,
-          &ProtocolBuilder::AddMatrixProduct},
+          &ProtocolBuilder::AddMatrixProduct, kLinearForm},
     Entry{"max", "the maximum of every row, by a tournament of two-input tables", kMaximumSizes,
-          &ProtocolBuilder::AddMaximum},
-    Entry{"reshare", "additive to replicated", kElementSizes, &ProtocolBuilder::AddReshare},
+          &ProtocolBuilder::AddMaximum, {}},
+    Entry{"reshare", "additive to replicated", kElementSizes, &ProtocolBuilder::AddReshare, {}},
     Entry{"reveal", "a value is opened to the data owner", kElementSizes,
-          &ProtocolBuilder::AddReveal},
+          &ProtocolBuilder::AddReveal, {}},
     Entry{"softmax", "softmax of every row, by a multi-input table", kSoftmaxSizes,
-          &ProtocolBuilder::AddSoftmax},
+          &ProtocolBuilder::AddSoftmax, kSoftmaxForms},
     Entry{"sum_of_squares", "the sum of squares of every row", kRowSizes,
-          &ProtocolBuilder::AddSumOfSquares},
+          &ProtocolBuilder::AddSumOfSquares, kLinearForm},
     Entry{"top_bits", "the top bits of a value, with a rounding coin", kTopBitsSizes,
-          &ProtocolBuilder::AddTopBits},
+          &ProtocolBuilder::AddTopBits, {}},
 };
 
 StatusOr<const Entry*> FindEntry(std::string_view protocol) {
@@ -264,7 +281,10 @@ Status CheckSizes(const Entry& entry, const ProtocolParameters& parameters) {
         std::find_if(entry.sizes.begin(), entry.sizes.end(),
                      [&, &name = name](const ProtocolSize& each) { return each.name == name; });
     if (size == entry.sizes.end()) {
-      return InvalidArgument(entry.name, ": expected no size '", name, "'");
+      std::vector<std::string_view> names;
+      for (const ProtocolSize& each : entry.sizes) names.push_back(each.name);
+      return InvalidArgument(entry.name, ": expected one of the sizes ", CommaSeparated(names),
+                             ", found '", name, "'", DidYouMean(name, names));
     }
     if (value < size->low || value > size->high) {
       return InvalidArgument(entry.name, ": ", name, ": expected ", size->low, " to ", size->high,
@@ -290,6 +310,11 @@ StatusOr<std::string_view> ProtocolProgramMeaning(std::string_view protocol) {
 StatusOr<std::span<const ProtocolSize>> ProtocolSizes(std::string_view protocol) {
   LUTRA_ASSIGN_OR_RETURN(const Entry* const entry, FindEntry(protocol));
   return entry->sizes;
+}
+
+StatusOr<std::span<const std::string_view>> ProtocolForms(std::string_view protocol) {
+  LUTRA_ASSIGN_OR_RETURN(const Entry* const entry, FindEntry(protocol));
+  return entry->forms;
 }
 
 StatusOr<BuiltProgram> BuildProtocolProgram(const Registry& registry, std::string_view protocol,

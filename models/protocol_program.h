@@ -13,6 +13,7 @@
 #include "mpc/builder.h"
 #include "mpc/protocols/lookup.h"
 #include "mpc/protocols/product.h"
+#include "mpc/protocols/top_bits.h"
 
 namespace lutra {
 
@@ -32,6 +33,7 @@ struct ProtocolParameters {
   std::map<std::string, int64_t, std::less<>> sizes;  // by name; what is left out has its default
   LinearForm linear = LinearForm::kMasked;
   LookupForm lookup = LookupForm::kReshare;
+  Rounding rounding = Rounding::kCentred;  // of top bits in composites
   Deployment deployment = Deployment::kFourProcess;
   bool private_tables = true;
   // Of the result of `lookup`: additive, or replicated in the form of `lookup`.
@@ -44,6 +46,9 @@ std::vector<std::string_view> ProtocolProgramNames();
 StatusOr<std::string_view> ProtocolProgramMeaning(std::string_view protocol);
 // What sizes it takes.
 StatusOr<std::span<const ProtocolSize>> ProtocolSizes(std::string_view protocol);
+
+// Which of "linear", "lookup", "sharing", "tables" and "rounding" make a difference to it.
+StatusOr<std::span<const std::string_view>> ProtocolForms(std::string_view protocol);
 
 // The program: random inputs of the owners, and the protocol on them. Tables have pseudorandom
 // contents, the same in every program; with `table_contents` false, none, which is enough for costs

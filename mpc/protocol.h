@@ -106,8 +106,8 @@ struct DealView {
 };
 
 // One line of a protocol's box as a paper prints it: what a role computes or sends in a phase.
-// Notation: x1 is the share or component 1 of x, F(k) a stream, Z_2^l a ring; Delta, delta and
-// alpha stand for the letters, <- for a choice at random, * for a product of sets.
+// Notation: x1 is the share or component 1 of x, x' another value, F(k) a stream, Z_2^l a ring;
+// Delta, delta and alpha stand for the letters, <- for a choice at random, * for a product.
 struct FigureLine {
   Phase phase = Phase::kOnline;
   Role role = Role::kP1;

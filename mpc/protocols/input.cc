@@ -56,14 +56,9 @@ class InputProtocol final : public Protocol {
     return cost;
   }
 
-  std::string_view Privacy(const Node& node, Phase, Role to) const override {
-    const bool of_model = OwnerOf(node) == Role::kModelOwner;
-    if (to == Role::kP1) {
-      return of_model ? "masked by F(model0), a key that P1 lacks: uniform"
-                      : "masked by F(data0), a key that P1 lacks: uniform";
-    }
-    return of_model ? "masked by F(model1), a key that P2 lacks: uniform"
-                    : "masked by F(data1), a key that P2 lacks: uniform";
+  std::string_view Privacy(const Node&, Phase, Role to) const override {
+    return to == Role::kP1 ? "masked by x0 = F(e0), a key of the owner that P1 lacks: uniform"
+                           : "masked by x1 = F(e1), a key of the owner that P2 lacks: uniform";
   }
 
   std::vector<FigureLine> Figure(const Node& node) const override {

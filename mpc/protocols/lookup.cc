@@ -156,6 +156,179 @@ class Rotation {
   std::vector<Lane> doubled_;
 };
 
+// The lines of the box for one node, with a letter for each of its inputs and tables.
+class LookupFigure {
+ public:
+  explicit LookupFigure(const Node& node)
+      : node_(node),
+        inputs_(node.input_types.size()),
+        tables_(node.tables.size()),
+        elements_(node.output_types[0].shape.elements()),
+        every_input_(inputs_ > kIndices.size()),
+        every_table_(tables_ > kTables.size()) {}
+
+  std::vector<FigureLine> Lines() && {
+    Deal();
+    Open();
+    Pick();
+    return std::move(lines_);
+  }
+
+ private:
+  // As many as have letters of their own; more are written once, for each.
+  static constexpr std::string_view kIndices = "ijkh";
+  static constexpr std::string_view kRows = "rstu";
+  static constexpr std::string_view kTables = "TUVW";
+
+  size_t letters_of_inputs() const { return every_input_ ? 1 : inputs_; }
+  size_t letters_of_tables() const { return every_table_ ? 1 : tables_; }
+
+  static std::string Marks(size_t number) { return std::string(number, '\''); }
+  static std::string Letter(std::string_view letters, size_t number) {
+    return std::string(letters.substr(number, 1));
+  }
+
+  // name of input or table 0, of 1, ..: "a, a', a''".
+  template <class NameOf>
+  static std::string List(size_t count, const NameOf& name_of) {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < count; ++i) names.push_back(name_of(i));
+    return CommaSeparated(names);
+  }
+
+  void Work(Phase phase, Role role, std::string text, bool after = false) {
+    lines_.push_back({phase, role, std::move(text), std::nullopt, after});
+  }
+  void Send(Phase phase, Role from, std::string text, Role to) {
+    lines_.push_back({phase, from, std::move(text), to});
+  }
+
+  std::string Share(size_t table, std::string_view component) const {
+    return StrCat("S", Marks(table), component);
+  }
+  std::string Shares(std::string_view component) const {
+    return List(letters_of_tables(), [&](size_t table) { return Share(table, component); });
+  }
+  // "Delta1 = F(d1)" of every input.
+  void Expand(Role role, std::string_view share) {
+    for (size_t i = 0; i < letters_of_inputs(); ++i) {
+      Work(Phase::kDeal, role, StrCat("Delta", Marks(i), share, " = F(d", share, ")"));
+    }
+  }
+
+  void Deal() {
+    for (const Role role : {Role::kDealer, Role::kP1, Role::kP2}) {
+      if (every_input_) Work(Phase::kDeal, role, StrCat("for each of ", inputs_, " inputs i:"));
+      if (role != Role::kP2) Expand(role, "1");
+      if (role != Role::kP1) Expand(role, "2");
+    }
+    for (size_t i = 0; i < letters_of_inputs(); ++i) {
+      const std::string mask = StrCat("Delta", Marks(i));
+      Work(Phase::kDeal, Role::kDealer,
+           StrCat(mask, " = ", mask, "1 + ", mask, "2 in Z_2^", node_.input_types[i].ring.bits()));
+    }
+    const std::string rows = List(letters_of_inputs(), [](size_t i) { return Letter(kRows, i); });
+    const std::string turned = List(letters_of_inputs(), [](size_t i) {
+      return StrCat(Letter(kRows, i), " + Delta", Marks(i));
+    });
+    if (every_table_) {
+      Work(Phase::kDeal, Role::kDealer, StrCat("for each of ", tables_, " tables T:"));
+    }
+    for (size_t table = 0; table < letters_of_tables(); ++table) {
+      const std::string_view channel = node_.tables[table]->channels > 1 ? ", by channel" : "";
+      Work(Phase::kDeal, Role::kDealer,
+           StrCat(Share(table, ""), "[", rows, "] = ", Letter(kTables, table), "(", turned,
+                  ") for every ", rows, channel));
+    }
+    if (IsDirect(node_)) {
+      ShareAmongThree();
+    } else {
+      ShareInHalves();
+    }
+  }
+
+  void ShareAmongThree() {
+    for (size_t table = 0; table < letters_of_tables(); ++table) {
+      const std::string low = Share(table, "0"), high = Share(table, "1");
+      Work(Phase::kDeal, Role::kDealer, StrCat(low, " = F(g0), ", high, " = F(g1)"));
+      Work(Phase::kDeal, Role::kDealer,
+           StrCat(Share(table, "2"), " = ", Share(table, ""), " - ", low, " - ", high));
+      Work(Phase::kDeal, Role::kP0, StrCat(low, " = F(g0), ", high, " = F(g1)"));
+      Work(Phase::kDeal, Role::kP1, StrCat(high, " = F(g1)"));
+      Work(Phase::kDeal, Role::kP2, StrCat(low, " = F(g0)"));
+    }
+    Send(Phase::kDeal, Role::kDealer, Shares("2"), Role::kP1);
+    Send(Phase::kDeal, Role::kDealer, Shares("2"), Role::kP2);
+  }
+
+  // Of one element P2's half is all.
+  void ShareInHalves() {
+    const bool has_halves = elements_ > 1;
+    const std::string first = has_halves ? ", first half" : "";
+    const std::string second = ", second half";
+    for (size_t table = 0; table < letters_of_tables(); ++table) {
+      const std::string whole = Share(table, ""), one = Share(table, "1"), two = Share(table, "2");
+      Work(Phase::kDeal, Role::kDealer,
+           StrCat(one, " = F(d1), ", two, " = ", whole, " - ", one, first));
+      Work(Phase::kDeal, Role::kP1, StrCat(one, " = F(d1)", first));
+      if (!has_halves) continue;
+      Work(Phase::kDeal, Role::kDealer,
+           StrCat(two, " = F(d2), ", one, " = ", whole, " - ", two, second));
+      Work(Phase::kDeal, Role::kP2, StrCat(two, " = F(d2)", second));
+    }
+    if (has_halves) Send(Phase::kDeal, Role::kDealer, StrCat(Shares("1"), second), Role::kP1);
+    Send(Phase::kDeal, Role::kDealer, StrCat(Shares("2"), first), Role::kP2);
+  }
+
+  std::string Opened(std::string_view share) const {
+    return List(letters_of_inputs(),
+                [&](size_t input) { return StrCat("delta", Marks(input), share); });
+  }
+
+  void Open() {
+    for (const Role party : {Role::kP1, Role::kP2}) {
+      const std::string share = party == Role::kP1 ? "1" : "2";
+      for (size_t i = 0; i < letters_of_inputs(); ++i) {
+        Work(Phase::kOnline, party,
+             StrCat("delta", Marks(i), share, " = ", Letter(kIndices, i), share, " - Delta",
+                    Marks(i), share));
+      }
+      Send(Phase::kOnline, party, Opened(share), party == Role::kP1 ? Role::kP2 : Role::kP1);
+      if (IsDirect(node_)) Send(Phase::kOnline, party, Opened(share), Role::kP0);
+    }
+  }
+
+  void Pick() {
+    for (const Role party : kParties) {
+      if (party == Role::kP0 && !IsDirect(node_)) continue;
+      for (size_t i = 0; i < letters_of_inputs(); ++i) {
+        const std::string delta = StrCat("delta", Marks(i));
+        Work(Phase::kOnline, party, StrCat(delta, " = ", delta, "1 + ", delta, "2"), true);
+      }
+      const size_t c = FirstComponent(party), next = (c + 1) % 3;
+      for (size_t table = 0; table < letters_of_tables(); ++table) {
+        std::string text = Picked(table, c);
+        if (IsDirect(node_)) text += ", " + Picked(table, next);
+        Work(Phase::kOnline, party, std::move(text), true);
+      }
+    }
+  }
+
+  // "y1 = S1[delta]".
+  std::string Picked(size_t table, size_t component) const {
+    return StrCat("y", Marks(table), component, " = ", Share(table, StrCat(component)), "[",
+                  Opened(""), "]");
+  }
+
+  const Node& node_;
+  const size_t inputs_;
+  const size_t tables_;
+  const int64_t elements_;
+  const bool every_input_;
+  const bool every_table_;
+  std::vector<FigureLine> lines_;
+};
+
 // One-time lookup tables.                                   [Beaver 98], [protocols.md, "Lookup"]
 //
 //   F_Lookup(T, U, ..):  [i1]^k1, .., [im]^km  ->  [T(i1, .., im)]^l, [U(i1, .., im)]^l', ..
@@ -231,49 +404,20 @@ class LookupProtocol final : public Protocol {
     return cost;
   }
 
-  std::string_view Privacy(const Node&, Phase phase, Role) const override {
+  std::string_view Privacy(const Node&, Phase phase, Role to) const override {
     if (phase != Phase::kOnline) return "";
-    return "delta = i - Delta, where Delta is uniform, unknown to it and used once: uniform";
+    switch (to) {
+      case Role::kP1:
+        return "delta2 = i2 - Delta2, where Delta2 = F(d2), a key that P1 lacks: uniform";
+      case Role::kP2:
+        return "delta1 = i1 - Delta1, where Delta1 = F(d1), a key that P2 lacks: uniform";
+      default:
+        return "delta1 and delta2, masked by F(d1) and F(d2), keys that P0 lacks: uniform";
+    }
   }
 
   std::vector<FigureLine> Figure(const Node& node) const override {
-    std::string rings;
-    for (const ValueType& input : node.input_types) {
-      rings += StrCat(rings.empty() ? "" : " * ", "Z_2^", input.ring.bits());
-    }
-    const bool direct = IsDirect(node);
-    std::vector<FigureLine> lines = {
-        {Phase::kDeal, Role::kDealer, StrCat("Delta <- ", rings)},
-        {Phase::kDeal, Role::kDealer, "S[r] = T(r + Delta) for every r"}};
-    const int64_t elements = node.output_types[0].shape.elements();
-    if (direct) {
-      lines.push_back({Phase::kDeal, Role::kDealer, "S2", Role::kP1});
-      lines.push_back({Phase::kDeal, Role::kDealer, "S2", Role::kP2});
-    } else if (elements == 1) {  // P2's half is all
-      lines.push_back({Phase::kDeal, Role::kDealer, "S2", Role::kP2});
-    } else {
-      lines.push_back({Phase::kDeal, Role::kDealer, "S1 of a half", Role::kP1});
-      lines.push_back({Phase::kDeal, Role::kDealer, "S2 of a half", Role::kP2});
-    }
-    const std::vector<FigureLine> opening = {{Phase::kOnline, Role::kP1, "delta1 = i1 - Delta1"},
-                                             {Phase::kOnline, Role::kP2, "delta2 = i2 - Delta2"},
-                                             {Phase::kOnline, Role::kP1, "delta1", Role::kP2},
-                                             {Phase::kOnline, Role::kP2, "delta2", Role::kP1}};
-    lines.insert(lines.end(), opening.begin(), opening.end());
-    if (direct) {
-      lines.push_back({Phase::kOnline, Role::kP1, "delta1", Role::kP0});
-      lines.push_back({Phase::kOnline, Role::kP2, "delta2", Role::kP0});
-      for (const Role party : kParties) {
-        const size_t c = FirstComponent(party), next = (c + 1) % 3;
-        const std::string text =
-            StrCat("y", c, " = S", c, "[delta], y", next, " = S", next, "[delta]");
-        lines.push_back({Phase::kOnline, party, text, std::nullopt, /*after=*/true});
-      }
-      return lines;
-    }
-    lines.push_back({Phase::kOnline, Role::kP1, "y1 = S1[delta]", std::nullopt, /*after=*/true});
-    lines.push_back({Phase::kOnline, Role::kP2, "y2 = S2[delta]", std::nullopt, /*after=*/true});
-    return lines;
+    return LookupFigure(node).Lines();
   }
 
   void Ideal(ClearView& view) const override {

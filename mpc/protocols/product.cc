@@ -105,32 +105,38 @@ class ProductProtocol : public Protocol {
 
   std::vector<FigureLine> Figure(const Node& node) const final {
     const Phase phase = IsMasked(node) ? Phase::kPrepare : Phase::kOnline;
-    std::vector<FigureLine> lines;
+    const std::string y = SecondOf(node) == 0 ? "x" : "y";
+    const auto sum = [&](int i, int j) { return StrCat("(", y, i, " + ", y, j, ")"); };
+    std::vector<FigureLine> lines = {{phase, Role::kP0, "alpha0 = F(k0) - F(k1)"},
+                                     {phase, Role::kP1, "alpha1 = F(k1) - F(k2)"},
+                                     {phase, Role::kP2, "alpha2 = F(k2) - F(k0)"}};
+    const auto add = [&](Phase when, Role role, std::string text) {
+      lines.push_back({when, role, std::move(text)});
+    };
     if (!IsMasked(node)) {
-      lines = {{phase, Role::kP0, "z0 = x0.y0 + x0.y1 + x1.y0 + alpha0"},
-               {phase, Role::kP1, "z1 = x1.y1 + x1.y2 + x2.y1 + alpha1"},
-               {phase, Role::kP2, "z2 = x2.y2 + x2.y0 + x0.y2 + alpha2"}};
-    } else if (HasModelOperand(node)) {
-      lines = {{phase, Role::kP0, "z0 = (x0 + x1).(y0 + y1) + alpha0"},
-               {phase, Role::kP1, "z1 = x1.y2 + alpha1"},
-               {phase, Role::kP2, "z2 = x0.y2 + alpha2"},
-               {Phase::kOnline, Role::kP1, "z1 = z1 + x2.y1"},
-               {Phase::kOnline, Role::kP2, "z2 = z2 + x2.(y2 + y0)"}};
+      add(phase, Role::kP0, StrCat("z0 = x0.", y, "0 + x0.", y, "1 + x1.", y, "0 + alpha0"));
+      add(phase, Role::kP1, StrCat("z1 = x1.", y, "1 + x1.", y, "2 + x2.", y, "1 + alpha1"));
+      add(phase, Role::kP2, StrCat("z2 = x2.", y, "2 + x2.", y, "0 + x0.", y, "2 + alpha2"));
     } else {
-      lines = {{phase, Role::kP0, "z0 = (x0 + x1).(y0 + y1) + alpha0"},
-               {phase, Role::kP1, "z1 = alpha1"},
-               {phase, Role::kP2, "z2 = alpha2"},
-               {Phase::kOnline, Role::kP1, "z1 = z1 + x2.y1 + x1.y2"},
-               {Phase::kOnline, Role::kP2, "z2 = z2 + x2.(y2 + y0) + x0.y2"}};
+      const bool with_model = HasModelOperand(node);
+      add(phase, Role::kP0, StrCat("z0 = (x0 + x1).", sum(0, 1), " + alpha0"));
+      const std::string low = StrCat("x1.", y, "2"), high = StrCat("x0.", y, "2");
+      add(phase, Role::kP1, with_model ? StrCat("z1 = ", low, " + alpha1") : "z1 = alpha1");
+      add(phase, Role::kP2, with_model ? StrCat("z2 = ", high, " + alpha2") : "z2 = alpha2");
+      add(Phase::kOnline, Role::kP1,
+          StrCat("z1 = z1 + x2.", y, "1", with_model ? "" : " + " + low));
+      add(Phase::kOnline, Role::kP2,
+          StrCat("z2 = z2 + x2.", sum(2, 0), with_model ? "" : " + " + high));
     }
     const int64_t elements = node.output_types[0].shape.elements();
     for (const Role party : {Role::kP1, Role::kP2}) {
       if (HalfOf(party, elements).size() == 0) continue;
       const std::string own = party == Role::kP1 ? "z1" : "z2";
-      const std::string half = elements == 1 ? "z0" : "a half of z0";
-      lines.push_back({phase, Role::kP0, half, party});
+      const std::string half = party == Role::kP1 ? ", second half" : ", first half";
+      const std::string sent = StrCat("z0", elements == 1 ? "" : half);
+      lines.push_back({phase, Role::kP0, sent, party});
       lines.push_back(
-          {phase, party, StrCat(own, " = ", own, " + ", half), std::nullopt, /*after=*/true});
+          {phase, party, StrCat(own, " = ", own, " + ", sent), std::nullopt, /*after=*/true});
     }
     return lines;
   }

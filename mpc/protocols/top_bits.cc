@@ -1,5 +1,7 @@
 #include "mpc/protocols/top_bits.h"
 
+#include <bit>
+
 #include "mpc/protocols/local.h"
 
 namespace lutra {
@@ -35,9 +37,11 @@ class TopBitsProtocol final : public Protocol {
   Cost ClosedForm(const Node&) const override { return {}; }
 
   std::vector<FigureLine> Figure(const Node& node) const override {
-    const int shift = node.input_types[0].ring.bits() - node.output_types[0].ring.bits();
-    const std::string addend = Addend(node) == 0 ? "z1" : StrCat("(z1 + ", Addend(node), ")");
-    return {{node.phase, Role::kP1, StrCat("y1 = floor(", addend, " / 2^", shift, ")")},
+    const int from = node.input_types[0].ring.bits();
+    const int shift = from - node.output_types[0].ring.bits();
+    const std::string sum =
+        Addend(node) == 0 ? "z1" : StrCat("(z1 + ", AddendText(node), " mod 2^", from, ")");
+    return {{node.phase, Role::kP1, StrCat("y1 = floor(", sum, " / 2^", shift, ")")},
             {node.phase, Role::kP2, StrCat("y2 = floor(z2 / 2^", shift, ")")}};
   }
 
@@ -88,6 +92,13 @@ class TopBitsProtocol final : public Protocol {
  private:
   static uint64_t Addend(const Node& node) {
     return static_cast<uint64_t>(node.spec.attributes.integer("a"));
+  }
+  // "7"; "2^63 - 1" of what has many digits.
+  static std::string AddendText(const Node& node) {
+    const uint64_t a = Addend(node);
+    const int bits = std::bit_width(a);
+    const bool is_power = std::has_single_bit(a + 1) && bits > 13;
+    return is_power ? StrCat("2^", bits, " - 1") : StrCat(a);
   }
   static uint64_t Quotient(const Node& node) {
     return uint64_t{1} << (node.input_types[0].ring.bits() - node.output_types[0].ring.bits());

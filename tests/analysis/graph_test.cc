@@ -42,7 +42,7 @@ TEST_CASE("Layers of equal cost share a box", "[analysis][graph]") {
   // Each twice: of the step and of all.
   CHECK(Count(graph, ">30 B<") == 2);
   CHECK(Count(graph, ">240 B<") == 2);
-  CHECK(Count(graph, "label=\"data-owner\"") == 2);
+  CHECK(Count(graph, "label=\"data owner\"") == 2);
   CHECK(Count(graph, "replicated Z_2^16 [3, 5]") >= 2);
 }
 
@@ -88,7 +88,7 @@ TEST_CASE("Every layer's picture is linked, and every link leads to one", "[anal
   const auto built = std::move(given.builder).Build();
   REQUIRE(built.ok());
   const ProgramCost cost(built->program);
-  const DirectoryFiles graphs = ProgramGraphs("all", cost);
+  const DirectoryFiles graphs = ProgramGraphs("all", cost, LayerPicturesOf(cost));
   // Layers 0 to 2 are alike; "x", "u" and "w" are layers by name.
   REQUIRE(graphs.contains("program"));
   CHECK(graphs.contains("layer-0"));

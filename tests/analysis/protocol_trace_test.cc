@@ -282,7 +282,7 @@ TEST_CASE("Formulas have their letters", "[analysis][protocol_trace]") {
   CHECK(RenderSvg(TraceGraph("a\\", *alone.cost, trace), Layout::kFixed).ok());
   const std::string graph = TraceGraph("a < b", *alone.cost, trace);
   CHECK(Count(graph, "a &lt; b") == 2);  // the title, and the tooltip of the whole
-  CHECK(Count(graph, "\u0394 \u2190 Z\u2082\u2074") == 1);
+  CHECK(Count(graph, "\u0394 = \u0394\u2081 + \u0394\u2082 in Z/2\u2074") == 1);
   CHECK(Count(graph, "\u03b4\u2081 = i\u2081 \u2212 \u0394\u2081") == 1);
   TracePictureOptions options;
   options.detail = TracePictureOptions::Detail::kNames;

@@ -79,7 +79,7 @@ TEST_CASE("What a protocol does not take is refused", "[protocol_program]") {
   CHECK(error("lockup", {}).starts_with("protocol: expected one of element_product, "));
   ProtocolParameters parameters;
   parameters.sizes = {{"width", 3}};
-  CHECK(error("lookup", parameters) == "lookup: expected no size 'width'");
+  CHECK(error("lookup", parameters) == "lookup: expected one of the sizes elements, index_bits, bits, inputs, outputs, found 'width'");
   parameters.sizes = {{"bits", 65}};
   CHECK(error("lookup", parameters) == "lookup: bits: expected 1 to 64, found 65");
   parameters.sizes = {{"index_bits", 11}, {"inputs", 2}};
