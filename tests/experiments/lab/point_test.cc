@@ -114,6 +114,22 @@ TEST_CASE("The price of a protocol is its own, without its inputs", "[point]") {
   CHECK(price.lookups == 10);
 }
 
+TEST_CASE("Seconds of a protocol are its own, without its inputs", "[point]") {
+  const PointSpec spec = Spec({{"measure", std::string("simulation")},
+                               {"protocol", std::string("lookup")},
+                               {"elements", int64_t{2000}},
+                               {"threads", int64_t{1}}});
+  const StatusOr<PointRun> run = RunPoint(spec, 5, {"protocol"}, "");
+  INFO(OneLine(run.status()));
+  REQUIRE(run.ok());
+  const auto work = [&](const char* protocol, const char* phase) {
+    return run->work["protocol"][protocol][phase].get<double>();
+  };
+  CHECK(work("input", "online") > 0);
+  CHECK(run->results["online_seconds"].get<double>() == Approx(work("lookup", "online")));
+  CHECK(run->results["deal_seconds"].get<double>() == Approx(work("lookup", "deal")));
+}
+
 TEST_CASE("More examples than the input has are refused", "[point]") {
   const PointSpec spec = Spec(
       {{"measure", std::string("simulation")},
