@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFormat = "lutra-experiment/1";
 constexpr std::string_view kFileName = "experiment.toml";
+constexpr std::string_view kCopies = "files";
 constexpr int64_t kMostBytes = int64_t{1} << 20;
 constexpr size_t kMostPoints = 100000;
 constexpr size_t kMostReplays = 10000;
@@ -56,6 +57,13 @@ std::optional<double> NumberIn(const SettingValue& value) {
   return std::nullopt;
 }
 
+// Where a copy of a file that an experiment names lies, from the folder of the experiment's copy.
+fs::path CopyOf(const fs::path& name) {
+  fs::path copy = kCopies;
+  for (const fs::path& part : name.relative_path()) copy /= part == ".." ? fs::path("up") : part;
+  return copy;
+}
+
 class Reader {
  public:
   Reader(const TomlFile& file, Experiment& experiment) : root_(file.root()), out_(experiment) {}
@@ -76,10 +84,17 @@ class Reader {
   }
 
  private:
+  // A text that is shown.
+  static StatusOr<std::string> Line(const TomlTable& table, std::string_view key) {
+    LUTRA_ASSIGN_OR_RETURN(std::string text, table.Text(key));
+    if (IsOneLine(text)) return text;
+    return table.Wrong(key, "a text on one line", "control characters");
+  }
+
   // ---- the head ----
 
   Status ReadHead() {
-    LUTRA_ASSIGN_OR_RETURN(out_.title, root_.Text("title"));
+    LUTRA_ASSIGN_OR_RETURN(out_.title, Line(root_, "title"));
     for (const std::string_view key : {"measure", "model", "protocol", "input"}) {
       if (!root_.Has(key)) continue;
       LUTRA_RETURN_IF_ERROR(TakeSetting(root_, key, *root_.Find(key), fixed_));
@@ -121,7 +136,9 @@ class Reader {
     }
     for (const std::string& candidate : {name, StrCat(name, ".toml")}) {
       const std::optional<fs::path> path = FindFile(out_.file, candidate);
-      if (path.has_value() && fs::is_regular_file(*path)) return ReadNetwork(*path);
+      if (!path.has_value() || !fs::is_regular_file(*path)) continue;
+      out_.files.push_back({candidate, *path});
+      return ReadNetwork(*path);
     }
     return root_.WrongAt(
         node, "networks",
@@ -306,6 +323,9 @@ class Reader {
 
   static Status AddStep(const TomlTable& table, const toml::node& node, std::string_view key,
                         Axis::Step step, Axis& axis) {
+    if (!IsOneLine(step.label)) {
+      return table.WrongAt(node, key, "a text on one line", "control characters");
+    }
     for (const Axis::Step& other : axis.steps) {
       if (other.label == step.label) {
         return table.WrongAt(node, key, "each value once", StrCat("'", step.label, "' again"));
@@ -483,7 +503,7 @@ class Reader {
     if (!names.insert(name).second) {
       return table.Wrong("name", "different names", StrCat("'", name, "' again"));
     }
-    LUTRA_ASSIGN_OR_RETURN(title, table.Text("title"));
+    LUTRA_ASSIGN_OR_RETURN(title, Line(table, "title"));
     return absl::OkStatus();
   }
 
@@ -626,10 +646,10 @@ class Reader {
     LUTRA_RETURN_IF_ERROR(ReadKey(table, "x", spec.x, spec.by));
     if (table.Has("series")) LUTRA_RETURN_IF_ERROR(ReadKey(table, "series", spec.series, spec.by));
     if (table.Has("x_label")) {
-      LUTRA_ASSIGN_OR_RETURN(spec.x_label, table.Text("x_label"));
+      LUTRA_ASSIGN_OR_RETURN(spec.x_label, Line(table, "x_label"));
     }
     if (table.Has("y_label")) {
-      LUTRA_ASSIGN_OR_RETURN(spec.y_label, table.Text("y_label"));
+      LUTRA_ASSIGN_OR_RETURN(spec.y_label, Line(table, "y_label"));
     }
     LUTRA_RETURN_IF_ERROR(ReadOnly(table, spec.only, spec.by));
     return is_map ? ReadMap(table, spec) : ReadLines(table, spec);
@@ -760,11 +780,13 @@ class Reader {
     return absl::OkStatus();
   }
 
-  StatusOr<PublishedWork> FindPublished(const TomlTable& table) const {
+  StatusOr<PublishedWork> FindPublished(const TomlTable& table) {
     LUTRA_ASSIGN_OR_RETURN(const std::string name, table.Text("published"));
     for (const std::string& candidate : {name, StrCat("experiments/published/", name, ".toml")}) {
       const std::optional<fs::path> path = FindFile(out_.file, candidate);
-      if (path.has_value() && fs::is_regular_file(*path)) return ReadPublished(*path);
+      if (!path.has_value() || !fs::is_regular_file(*path)) continue;
+      out_.files.push_back({candidate, *path});
+      return ReadPublished(*path);
     }
     return table.Wrong("published", "the name of a file in experiments/published, or a file",
                        StrCat("'", name, "', which is neither"));
@@ -824,11 +846,13 @@ std::string Experiment::Where(const Point& point) const {
 std::optional<fs::path> FindFile(const fs::path& experiment, std::string_view name) {
   const fs::path relative(name);
   std::error_code error;
+  const fs::path absolute = fs::absolute(experiment, error).lexically_normal();
+  if (error) return std::nullopt;
+  const fs::path copy = absolute.parent_path() / CopyOf(relative);
+  if (fs::exists(copy, error)) return copy;
   if (relative.is_absolute()) {
     return fs::exists(relative, error) ? std::optional(relative) : std::nullopt;
   }
-  const fs::path absolute = fs::absolute(experiment, error).lexically_normal();
-  if (error) return std::nullopt;
   for (fs::path folder = absolute.parent_path();; folder = folder.parent_path()) {
     if (fs::exists(folder / relative, error)) return folder / relative;
     if (folder == folder.parent_path()) break;
@@ -836,6 +860,18 @@ std::optional<fs::path> FindFile(const fs::path& experiment, std::string_view na
   const fs::path here = fs::absolute(relative, error);
   if (!error && fs::exists(here, error)) return here;
   return std::nullopt;
+}
+
+Status CopyNamedFiles(const Experiment& experiment, const fs::path& folder) {
+  for (const NamedFile& file : experiment.files) {
+    LUTRA_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(file.path, kMostBytes));
+    const fs::path copy = folder / CopyOf(file.name);
+    std::error_code error;
+    fs::create_directories(copy.parent_path(), error);
+    if (error) return Unavailable(copy.parent_path().string(), ": ", error.message());
+    LUTRA_RETURN_IF_ERROR(WriteFile(copy, text));
+  }
+  return absl::OkStatus();
 }
 
 StatusOr<Experiment> ReadExperiment(const fs::path& path) {
