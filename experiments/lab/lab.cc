@@ -349,6 +349,7 @@ class Lab {
     started_ = Now();
     LUTRA_RETURN_IF_ERROR(directory_.Open());
     LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
+    LUTRA_RETURN_IF_ERROR(CopyNamedFiles(experiment_, directory_.path()));
     return directory_.Write("plan.json", PlanJson(experiment_, plan_, pending_, directory_.path()));
   }
 
@@ -412,13 +413,14 @@ class Lab {
     }
     LUTRA_RETURN_IF_ERROR(directory_.Write("environment.json", Environment()));
     LUTRA_RETURN_IF_ERROR(WriteTables(experiment_, results, directory_.path()));
-    LUTRA_RETURN_IF_ERROR(WriteComparisons(experiment_, results, directory_.path()));
     LUTRA_RETURN_IF_ERROR(directory_.Write("index.md", Index(results)));
     for (const DataTable::Row& row : results.runs.rows) {
       const DataTable::Cell& agrees = DataTable::At(row, "agrees");
       disagrees_ = disagrees_ || (agrees.is_boolean() && !agrees.get<bool>());
     }
-    return WriteFigures(experiment_, results, directory_.path());
+    const Status comparisons = WriteComparisons(experiment_, results, directory_.path());
+    const Status figures = WriteFigures(experiment_, results, directory_.path());
+    return comparisons.ok() ? figures : comparisons;
   }
 
   bool disagrees() const { return disagrees_; }
@@ -521,8 +523,9 @@ class Lab {
       text += StrCat("\n", RenderTable(table, results).markdown);
     }
     for (const ComparisonSpec& spec : experiment_.comparisons) {
-      text += StrCat("\n", RenderComparison(spec, results).markdown);
-      if (spec.figure.empty()) continue;
+      const std::vector<ComparisonRow> rows = CompareRows(spec, experiment_, results);
+      text += StrCat("\n", RenderComparison(spec, rows).markdown);
+      if (ComparisonScript(spec, rows).empty()) continue;
       text += StrCat("\n![", spec.title, "](comparisons/", spec.name, ".svg)\n");
     }
     return text;
