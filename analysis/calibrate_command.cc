@@ -7,7 +7,6 @@
 #include "analysis/message_costs.h"
 #include "analysis/run_directory.h"
 #include "core/command_line.h"
-#include "mpc/protocol.h"
 
 namespace lutra {
 namespace {
@@ -26,10 +25,10 @@ CommandLine CalibrateCommandLine() {
 
 }  // namespace
 
-StatusOr<std::string> RunCalibrateCommand(std::span<const std::string> arguments) {
+StatusOr<std::string> RunCalibrateCommand(const Registry& registry,
+                                          std::span<const std::string> arguments) {
   LUTRA_ASSIGN_OR_RETURN(const Arguments parsed, CalibrateCommandLine().Parse(arguments));
   if (!parsed.information().empty()) return parsed.information();
-  const Registry registry = Registry::WithBuiltins();
   struct Run {
     RunFiles files;
     Network network;

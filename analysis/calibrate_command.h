@@ -6,11 +6,14 @@
 #include <string>
 
 #include "core/status.h"
+#include "mpc/protocol.h"
 
 namespace lutra {
 
-// What the command prints to stdout; `arguments` are those after its name.
-StatusOr<std::string> RunCalibrateCommand(std::span<const std::string> arguments);
+// What the command prints to stdout; `arguments` are those after its name. Programs are made of the
+// registry's protocols.
+StatusOr<std::string> RunCalibrateCommand(const Registry& registry,
+                                          std::span<const std::string> arguments);
 
 }  // namespace lutra
 

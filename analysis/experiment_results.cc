@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMostBytes = int64_t{64} << 20;  // of a file
 constexpr std::string_view kFormat = "lutra-experiment/1";
-constexpr std::string_view kEnvironmentFormat = "lutra-experiment-environment/1";
+constexpr std::string_view kEnvironmentFormat = "lutra-experiment-environment/2";
 
 template <class Names>
 bool Contains(const Names& names, std::string_view name) {
@@ -171,53 +171,39 @@ std::string TextOf(const Json& json) {
 }
 
 // "AMD EPYC, 2 cores, 25.3 GB, AVX3".
-StatusOr<std::string> MachineOf(const JsonFields& fields, const std::string& simd) {
+StatusOr<std::string> MachineOf(const JsonFields& fields) {
   LUTRA_ASSIGN_OR_RETURN(const std::string processor, fields.Text("processor"));
   LUTRA_ASSIGN_OR_RETURN(const int64_t cores, fields.Integer("cores"));
   LUTRA_ASSIGN_OR_RETURN(const int64_t memory, fields.Integer("memory_bytes"));
-  return StrCat(processor, ", ", cores, cores == 1 ? " core, " : " cores, ", HumanBytes(memory),
-                ", ", simd);
-}
-
-Status ReadMachines(const JsonFields& fields, ExperimentEnvironment& environment) {
-  LUTRA_ASSIGN_OR_RETURN(const JsonFields machine, fields.Object("machine"));
+  std::string text =
+      StrCat(processor, ", ", cores, cores == 1 ? " core, " : " cores, ", HumanBytes(memory));
+  if (fields.IsNull("simd")) return text;
   LUTRA_ASSIGN_OR_RETURN(const std::string simd, fields.Text("simd"));
-  LUTRA_ASSIGN_OR_RETURN(environment.machine, MachineOf(machine, simd));
-  if (fields.IsNull("machines_of_runs")) return absl::OkStatus();
-  LUTRA_ASSIGN_OR_RETURN(const std::vector<JsonFields> machines,
-                         fields.Objects("machines_of_runs"));
-  for (const JsonFields& each : machines) {
-    LUTRA_ASSIGN_OR_RETURN(const std::string own, each.Text("simd"));
-    LUTRA_ASSIGN_OR_RETURN(std::string text, MachineOf(each, own));
-    if (!Contains(environment.machines_of_runs, text)) {
-      environment.machines_of_runs.push_back(std::move(text));
-    }
-  }
-  return absl::OkStatus();
+  return StrCat(text, ", ", simd);
 }
 
-Status ReadVersions(const JsonFields& fields, ExperimentEnvironment& environment) {
-  LUTRA_ASSIGN_OR_RETURN(std::string version, fields.Text("version"));
-  environment.versions.emplace_back("Lutra", std::move(version));
-  for (const char* name : {"build", "engine", "jobs"}) {
-    if (fields.IsNull(name)) continue;
-    LUTRA_ASSIGN_OR_RETURN(std::string text, fields.TextOrInteger(name));
-    environment.versions.emplace_back(name, std::move(text));
+// "name value, name value".
+std::string NamesAndValues(const Json& object) {
+  std::string text;
+  for (const auto& [name, value] : object.items()) {
+    text += StrCat(text.empty() ? "" : ", ", name, " ", TextOf(value));
   }
-  if (fields.IsNull("versions")) return absl::OkStatus();
-  LUTRA_ASSIGN_OR_RETURN(const JsonFields versions, fields.Object("versions"));
-  for (const auto& [name, value] : versions.object().items()) {
-    if (name != "lutra" && name != "Lutra") environment.versions.emplace_back(name, TextOf(value));
-  }
-  return absl::OkStatus();
+  return text;
+}
+
+StatusOr<std::string> OriginOf(const JsonFields& fields) {
+  LUTRA_ASSIGN_OR_RETURN(const int64_t runs, fields.Integer("runs"));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields machine, fields.Object("machine"));
+  LUTRA_ASSIGN_OR_RETURN(const std::string text, MachineOf(machine));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields made_by, fields.Object("made_by"));
+  return StrCat(runs, runs == 1 ? " run on " : " runs on ", text, "; ",
+                NamesAndValues(made_by.object()));
 }
 
 StatusOr<ExperimentPoint> PointOf(const JsonFields& fields) {
   ExperimentPoint point;
   LUTRA_ASSIGN_OR_RETURN(const JsonFields settings, fields.Object("settings"));
-  for (const auto& [name, value] : settings.object().items()) {
-    point.settings += StrCat(point.settings.empty() ? "" : ", ", name, " ", TextOf(value));
-  }
+  point.settings = NamesAndValues(settings.object());
   LUTRA_ASSIGN_OR_RETURN(point.program, fields.Text("program"));
   return point;
 }
@@ -226,11 +212,17 @@ StatusOr<ExperimentEnvironment> ReadEnvironment(const fs::path& path) {
   LUTRA_ASSIGN_OR_RETURN(const Json json, ReadJsonObject(path, kMostBytes, kEnvironmentFormat));
   const JsonFields fields(json, StrCat("'", path.string(), "': "));
   ExperimentEnvironment environment;
-  LUTRA_RETURN_IF_ERROR(ReadVersions(fields, environment));
-  LUTRA_RETURN_IF_ERROR(ReadMachines(fields, environment));
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields versions, fields.Object("versions"));
+  environment.versions = NamesAndValues(versions.object());
+  LUTRA_ASSIGN_OR_RETURN(const JsonFields machine, fields.Object("machine"));
+  LUTRA_ASSIGN_OR_RETURN(environment.machine, MachineOf(machine));
+  LUTRA_ASSIGN_OR_RETURN(const std::vector<JsonFields> origins, fields.Objects("origins"));
+  for (const JsonFields& each : origins) {
+    LUTRA_ASSIGN_OR_RETURN(environment.origins.emplace_back(), OriginOf(each));
+  }
   LUTRA_ASSIGN_OR_RETURN(environment.command, fields.Texts("command"));
   LUTRA_ASSIGN_OR_RETURN(environment.started, fields.Text("started"));
-  LUTRA_ASSIGN_OR_RETURN(environment.collected, fields.Text("collected"));
+  LUTRA_ASSIGN_OR_RETURN(environment.written, fields.Text("written"));
   LUTRA_ASSIGN_OR_RETURN(const JsonFields runs, fields.Object("runs"));
   LUTRA_ASSIGN_OR_RETURN(environment.planned, runs.Integer("planned"));
   LUTRA_ASSIGN_OR_RETURN(environment.finished, runs.Integer("finished"));

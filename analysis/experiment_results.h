@@ -59,13 +59,13 @@ struct ExperimentPoint {
 
 // environment.json.
 struct ExperimentEnvironment {
-  NamedTexts versions;  // "Lutra", and what else is recorded
+  std::string versions;  // "Lutra 0.1.0, ..."
   std::vector<std::string> command;
-  std::string started, collected;  // ISO 8601
+  std::string started, written;  // ISO 8601
   std::string machine;
-  std::vector<std::string> machines_of_runs;  // as `machine`
-  int64_t planned = 0, finished = 0;          // runs
-  std::vector<std::string> seeds;             // of the repetitions
+  std::vector<std::string> origins;   // of runs: how many, machine, build, engine, jobs
+  int64_t planned = 0, finished = 0;  // runs
+  std::vector<std::string> seeds;     // of the repetitions
   std::vector<ExperimentPoint> points;
 };
 

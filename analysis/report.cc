@@ -105,12 +105,6 @@ std::string FullNumber(double value) {
   return {buffer.data(), end};
 }
 
-std::string FullNumber(double value) {
-  std::array<char, 32> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  return {buffer.data(), end};
-}
-
 void ReportTable::Add(std::vector<ReportCell> cells) {
   LUTRA_CHECK(cells.size() == columns.size());
   rows.push_back(std::move(cells));

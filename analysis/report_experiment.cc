@@ -129,17 +129,11 @@ class Writer {
                             CommaSeparated(environment().seeds)));
     AddFact("programs", Digests());
     AddFact("machine", environment().machine);
-    for (const std::string& machine : environment().machines_of_runs) {
-      if (machine != environment().machine) AddFact("runs also on", machine);
-    }
-    std::string versions;
-    for (const auto& [name, version] : environment().versions) {
-      versions += StrCat(versions.empty() ? "" : ", ", name, " ", version);
-    }
-    AddFact("versions", versions);
+    for (const std::string& origin : environment().origins) AddFact("runs by", origin);
+    AddFact("versions", environment().versions);
     AddFact("command", Joined(environment().command, " "));
     AddFact("started", environment().started);
-    AddFact("collected", environment().collected);
+    AddFact("written", environment().written);
   }
 
   std::string Digests() const {

@@ -3,6 +3,7 @@
 #ifndef LUTRA_CORE_TEXT_H_
 #define LUTRA_CORE_TEXT_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,19 @@ inline absl::string_view ForAbsl(std::string_view value) { return ToAbsl(value);
 template <class... T>
 std::string StrCat(const T&... pieces) {
   return absl::StrCat(text_internal::ForAbsl(pieces)...);
+}
+
+// Whether a text has no control characters, so that it can be shown as it is, on one line.
+inline bool IsOneLine(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f) return false;
+    // U+0080 to U+009F, in UTF-8.
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // "a, b, c".

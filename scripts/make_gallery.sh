@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures of docs/gallery.md again, from the programs of build/ and small runs.
+# Makes the pictures of docs/gallery.md again, from the programs of build/ and small runs: a few
+# minutes on two cores.
 #
 #   scripts/make_gallery.sh [BUILD]
 set -euo pipefail
@@ -40,11 +41,30 @@ for figure in split rounds; do
   mv "$work/report/figures/$figure.svg" "$work/report-$figure.svg"
 done
 
-# Of closed forms: the same figures everywhere.
-"$build/lutra-experiment" run experiments/sequence-scaling --quiet --out "$work/scaling" > /dev/null
-for figure in bert-base deal-bytes; do
-  mv "$work/scaling/figures/$figure.svg" "$work/experiment-sequence-scaling-$figure.svg"
-done
+# experiment NAME EDIT FIGURE [FLAG...]: a figure of a shipped experiment, made smaller by an edit of
+# sed and flags of run; each point runs once. FIGURE is a path in its results, without .svg.
+experiment() {
+  local name=$1 edit=$2 figure=$3
+  shift 3
+  mkdir -p "$work/small/$name"
+  cp "experiments/$name"/*.toml "$work/small/$name/"
+  sed -i -e 's/^repetitions = .*/repetitions = 1/' -e "$edit" "$work/small/$name/experiment.toml"
+  "$build/lutra-experiment" run "$work/small/$name" --quiet --out "$work/results/$name" "$@"
+  mv "$work/results/$name/$figure.svg" "$work/experiment-$name-$(basename "$figure").svg"
+}
+
+smaller='s/"bert-base"/"bert-tiny"/'
+experiment offline-online-split "$smaller" figures/by-step
+experiment sequence-scaling '' figures/bert-base
+experiment lookup-width 's/262,144/4,096/; s/262144/4096/' figures/deal-bytes
+experiment linear-forms "$smaller" figures/online-by-network
+experiment network-sweep "$smaller" figures/best-online
+experiment accuracy '' figures/accuracy --only rounding=centred,extra_bits=1
+experiment threads '' figures/shipped --only 'model=shipped model'
+experiment bert-base "$smaller; /AVX2/d" figures/seconds
+experiment transport '' figures/online-seconds --only 'model=shipped model'
+experiment published-comparison '' comparisons/relu-closed-form \
+  --only 'work=ReLU, additive,work=ReLU, replicated'
 
 mkdir -p "$out"
 rm -f "$out"/*.svg

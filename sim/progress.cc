@@ -33,6 +33,9 @@ bool SpeaksUtf8() {
   return false;
 }
 
+// Whether a byte of UTF-8 is not the first of its character.
+bool ContinuesCharacter(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
 int64_t ColumnsOf(std::FILE* out) {
   struct winsize size = {};
   const bool known = ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
@@ -48,7 +51,9 @@ std::string ProgressBar(int64_t done, int64_t total, std::string_view unit,
   if (seconds_left >= 0) text += StrCat(", ", seconds_left, " s left");
   // The last column stays free: some terminals wrap once it is taken.
   const auto room = static_cast<size_t>(std::max<int64_t>(columns - 1, 0));
-  text.resize(std::min(text.size(), room));
+  size_t end = std::min(text.size(), room);
+  while (end > 0 && end < text.size() && ContinuesCharacter(text[end])) --end;
+  text.resize(end);
   const int64_t width =
       std::min(kBarWidth, static_cast<int64_t>(room) - static_cast<int64_t>(text.size()) - 1);
   if (width < 1) return text;

@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <system_error>
 #include <utility>
 
-#include "analysis/cost_table.h"
 #include "analysis/markup.h"
+#include "analysis/palette.h"
 #include "analysis/result_column.h"
-#include "core/file.h"
-#include "experiments/lab/figure.h"
+#include "experiments/lab/gnuplot.h"
 
 namespace lutra {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::string_view kOurs = "Lutra, this experiment";
 
@@ -24,8 +20,8 @@ struct Group {
   std::string_view name;
   std::string_view color;
 };
-constexpr std::array<Group, 4> kGroups = {Group{kOurs, "#0072b2"}, Group{"measured", "#e69f00"},
-                                          Group{"extrapolated", "#56b4e9"},
+constexpr std::array<Group, 4> kGroups = {Group{kOurs, kBlue}, Group{"measured", kOrange},
+                                          Group{"extrapolated", kSkyBlue},
                                           Group{"printed", "#999999"}};
 
 // How an amount is shown: as a result of its unit.
@@ -80,7 +76,33 @@ void AddTotal(std::string_view unit, ComparisonRow& row) {
   row.amounts.emplace(total, sum);
 }
 
-ComparisonRow OurRow(const RowGroup& group) {
+// What our figures are of, and what they were taken on. `runs`: of which seconds are medians.
+std::string OurNote(const Settings& settings, size_t runs) {
+  std::string note = "bytes and rounds exact; ";
+  if (runs == 0) {
+    note += "nothing was run, so there are no seconds";
+  } else {
+    note += StrCat("seconds medians of ", runs, runs == 1 ? " run" : " runs",
+                   " on the machine of this experiment, ");
+    if (TextOf(settings, "measure", "cost") == "processes") {
+      note += StrCat("each role a process, over ",
+                     TextOf(settings, "transport", "curve") == "curve" ? "encrypted" : "plain",
+                     " links of that machine, ");
+    } else {
+      note += "all roles in one process and in turn, without links, ";
+    }
+    const int64_t threads = IntegerOf(settings, "threads", 0);
+    note += threads > 0 ? StrCat(threads, threads == 1 ? " thread" : " threads")
+                        : std::string("a thread for each core");
+  }
+  note += "; offline is dealing and preparing, ";
+  const bool is_protocol = settings.contains("protocol");
+  return note + (is_protocol ? "and every figure is of the protocol alone, without its inputs"
+                             : "without sharing the model");
+}
+
+// The runs of a group are of one point: what has several values is told apart or cut down to one.
+ComparisonRow OurRow(const RowGroup& group, const Experiment& experiment) {
   ComparisonRow row;
   row.group = kOurs;
   for (const std::string& key : group.keys) row.system += (row.system.empty() ? "" : ", ") + key;
@@ -95,13 +117,11 @@ ComparisonRow OurRow(const RowGroup& group) {
         Source{"online_rounds", "rounds"}}) {
     const std::optional<Median> median = MedianOf(group.rows, source.column);
     if (!median.has_value()) continue;
-    runs = std::max(runs, median->count);
+    if (source.amount.ends_with("_seconds")) runs = std::max(runs, median->count);
     row.amounts.emplace(source.amount, Amount{median->value, median->value});
   }
-  row.note =
-      StrCat("bytes and rounds exact; seconds medians of ", runs, runs == 1 ? " run" : " runs",
-             " on the machine of this experiment, all roles in one process; offline is ",
-             "dealing and preparing, without sharing the model");
+  const auto point = DataTable::At(*group.rows[0], "point").get<size_t>();
+  row.note = OurNote(experiment.points.at(point).settings, runs);
   return row;
 }
 
@@ -131,14 +151,16 @@ std::string RatioOf(const ComparisonSpec& spec, const ComparisonRow& ours,
   return StrCat(times(amount->low), " to ", times(amount->high));
 }
 
-// The columns that any row has.
+// Those that are asked for, and what papers say of their own systems.
 std::vector<std::string> ShownColumns(const ComparisonSpec& spec,
                                       const std::vector<ComparisonRow>& rows) {
   std::vector<std::string> columns = spec.columns;
-  const bool speedups = std::any_of(rows.begin(), rows.end(), [](const ComparisonRow& row) {
-    return row.amounts.contains("paper_speedup");
+  const std::string speedup = "paper_speedup";
+  const bool shown = std::find(columns.begin(), columns.end(), speedup) != columns.end();
+  const bool any = std::any_of(rows.begin(), rows.end(), [&](const ComparisonRow& row) {
+    return row.amounts.contains(speedup);
   });
-  if (speedups) columns.emplace_back("paper_speedup");
+  if (any && !shown) columns.push_back(speedup);
   return columns;
 }
 
@@ -164,56 +186,13 @@ std::string RatioNote(const ComparisonSpec& spec) {
                 "numbers of parties differ: see the notes.");
 }
 
-// A text for gnuplot, in quotes.
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char character : text) {
-    if (character == '"' || character == '\\') quoted += '\\';
-    quoted += character;
-  }
-  return quoted + "\"";
-}
-
-// Bars of one amount, a colour for each group; a range as a line on its bar.
-std::string FigureScript(const ComparisonSpec& spec, const std::vector<ComparisonRow>& rows) {
-  std::string tics, data, plots;
-  size_t position = 0;
-  for (size_t g = 0; g < kGroups.size(); ++g) {
-    std::string points;
-    for (const ComparisonRow& row : rows) {
-      const Amount* amount = Find(row, spec.figure);
-      if (row.group != kGroups[g].name || amount == nullptr) continue;
-      points += StrCat(position, " ", NumberText((amount->low + amount->high) / 2), " ",
-                       NumberText(amount->low), " ", NumberText(amount->high), "\n");
-      tics += StrCat(tics.empty() ? "" : ", ", Quoted(row.system), " ", position);
-      ++position;
-    }
-    if (points.empty()) continue;
-    data += StrCat("$group", g, " << EOD\n", points, "EOD\n");
-    plots += StrCat(plots.empty() ? "plot " : ", \\\n  ", "$group", g,
-                    " using 1:2 with boxes fillstyle solid 0.85 border lc rgb ",
-                    Quoted(kGroups[g].color), " lc rgb ", Quoted(kGroups[g].color), " title ",
-                    Quoted(kGroups[g].name), ", \\\n  $group", g,
-                    " using 1:3:(0):($4-$3) with vectors nohead lw 3 lc rgb \"#333333\" notitle");
-  }
-  const bool bytes = UnitOf(spec.figure).unit == ResultColumn::Unit::kBytes;
-  const std::string body = StrCat(
-      data, "set title ", Quoted(spec.title), "\nset ylabel ", Quoted(TitleOf(spec.figure)),
-      "\nset logscale y\nset format y ", Quoted(bytes ? "%.0s %cB" : "%g"),
-      "\nset boxwidth 0.7\nset grid ytics lc rgb \"#dddddd\"\n"
-      "set key bmargin center horizontal Left reverse noenhanced samplen 2\nset xrange [-0.6:",
-      NumberText(static_cast<double>(position) - 0.4), "]\nset xtics nomirror rotate by 40 right (",
-      tics, ")\n", plots, "\n");
-  const int width = std::clamp(static_cast<int>(position) * 36 + 160, 560, 1400);
-  return FramedScript(spec.name, spec.title, width, 520, body);
-}
-
 }  // namespace
 
-std::vector<ComparisonRow> CompareRows(const ComparisonSpec& spec, const Results& results) {
+std::vector<ComparisonRow> CompareRows(const ComparisonSpec& spec, const Experiment& experiment,
+                                       const Results& results) {
   std::vector<ComparisonRow> rows;
   for (const RowGroup& group : GroupRows(results.runs, spec.rows, spec.only)) {
-    rows.push_back(OurRow(group));
+    rows.push_back(OurRow(group, experiment));
   }
   for (const FigureKind kind :
        {FigureKind::kMeasured, FigureKind::kExtrapolated, FigureKind::kPrinted}) {
@@ -228,8 +207,7 @@ std::vector<ComparisonRow> CompareRows(const ComparisonSpec& spec, const Results
   return rows;
 }
 
-RenderedTable RenderComparison(const ComparisonSpec& spec, const Results& results) {
-  const std::vector<ComparisonRow> rows = CompareRows(spec, results);
+RenderedTable RenderComparison(const ComparisonSpec& spec, const std::vector<ComparisonRow>& rows) {
   const std::vector<std::string> columns = ShownColumns(spec, rows);
   std::vector<std::string> head = {"kind", "system"};
   for (const std::string& column : columns) head.push_back(TitleOf(column));
@@ -270,24 +248,54 @@ RenderedTable RenderComparison(const ComparisonSpec& spec, const Results& result
   return table;
 }
 
-Status WriteComparisons(const Experiment& experiment, const Results& results, const fs::path& out) {
-  const fs::path folder = out / "comparisons";
-  std::error_code error;
-  fs::remove_all(folder, error);
-  if (experiment.comparisons.empty()) return absl::OkStatus();
-  fs::create_directories(folder, error);
-  if (error) return Unavailable(folder.string(), ": ", error.message());
-  std::vector<std::string> scripts;
-  for (const ComparisonSpec& spec : experiment.comparisons) {
-    const RenderedTable table = RenderComparison(spec, results);
-    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".md"), table.markdown));
-    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".tex"), table.latex));
-    if (spec.figure.empty()) continue;
-    const std::string script = FigureScript(spec, CompareRows(spec, results));
-    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".gp"), script));
-    scripts.push_back(spec.name + ".gp");
+std::string ComparisonScript(const ComparisonSpec& spec, const std::vector<ComparisonRow>& rows) {
+  std::string tics, data, plots;
+  size_t position = 0;
+  for (size_t g = 0; g < kGroups.size(); ++g) {
+    std::string points;
+    for (const ComparisonRow& row : rows) {
+      const Amount* amount = Find(row, spec.figure);
+      // The axis is logarithmic.
+      if (row.group != kGroups[g].name || amount == nullptr || !(amount->low > 0)) continue;
+      points += StrCat(position, " ", NumberText((amount->low + amount->high) / 2), " ",
+                       NumberText(amount->low), " ", NumberText(amount->high), "\n");
+      tics += StrCat(tics.empty() ? "" : ", ", GnuplotText(row.system), " ", position);
+      ++position;
+    }
+    if (points.empty()) continue;
+    data += StrCat("$group", g, " << EOD\n", points, "EOD\n");
+    plots += StrCat(plots.empty() ? "plot " : ", \\\n  ", "$group", g,
+                    " using 1:2 with boxes fillstyle solid 0.85 border lc rgb '", kGroups[g].color,
+                    "' lc rgb '", kGroups[g].color, "' title ", GnuplotText(kGroups[g].name),
+                    ", \\\n  $group", g,
+                    " using 1:3:(0):($4-$3) with vectors nohead lw 3 lc rgb '#333333' notitle");
   }
-  return DrawScripts(folder, scripts);
+  if (plots.empty()) return "";
+  const bool bytes = UnitOf(spec.figure).unit == ResultColumn::Unit::kBytes;
+  const std::string body = StrCat(
+      data, "set title ", GnuplotText(spec.title), "\nset ylabel ",
+      GnuplotText(TitleOf(spec.figure)), "\nset logscale y\nset format y ",
+      GnuplotText(bytes ? "%.0s %cB" : "%g"),
+      "\nset boxwidth 0.7\nset grid ytics lc rgb '#dddddd'\n"
+      "set key bmargin center horizontal Left reverse noenhanced samplen 2\nset xrange [-0.6:",
+      NumberText(static_cast<double>(position) - 0.4), "]\nset xtics nomirror rotate by 40 right (",
+      tics, ")\n", plots, "\n");
+  const int width = std::clamp(static_cast<int>(position) * 36 + 160, 560, 1400);
+  return FramedScript(spec.name, spec.title, width, 520, body);
+}
+
+Status WriteComparisons(const Experiment& experiment, const Results& results,
+                        const std::filesystem::path& out) {
+  DirectoryFiles files;
+  for (const ComparisonSpec& spec : experiment.comparisons) {
+    const std::vector<ComparisonRow> rows = CompareRows(spec, experiment, results);
+    RenderedTable table = RenderComparison(spec, rows);
+    files[spec.name + ".md"] = std::move(table.markdown);
+    files[spec.name + ".tex"] = std::move(table.latex);
+    std::string script = ComparisonScript(spec, rows);
+    if (!script.empty()) files[spec.name + ".gp"] = std::move(script);
+  }
+  return WriteDrawnFolder(out / "comparisons", files);
 }
 
 }  // namespace lutra

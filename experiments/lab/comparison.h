@@ -39,12 +39,17 @@ struct ComparisonRow {
 };
 
 // All rows, group by group. Of ours, medians of the runs that are there.
-std::vector<ComparisonRow> CompareRows(const ComparisonSpec& spec, const Results& results);
+std::vector<ComparisonRow> CompareRows(const ComparisonSpec& spec, const Experiment& experiment,
+                                       const Results& results);
 
-RenderedTable RenderComparison(const ComparisonSpec& spec, const Results& results);
+RenderedTable RenderComparison(const ComparisonSpec& spec, const std::vector<ComparisonRow>& rows);
 
-// OUT/comparisons/NAME.md, .tex, .gp, .svg and .pdf for each; what was there before goes. An error
-// names what gnuplot said.
+// Bars of the amount that the figure shows, a colour for each group; a range as a line on its bar.
+// Empty where no row has any of it, and where there is no figure.
+std::string ComparisonScript(const ComparisonSpec& spec, const std::vector<ComparisonRow>& rows);
+
+// OUT/comparisons/NAME.md, .tex, .gp, .svg and .pdf for each, in place of what was there before. An
+// error where gnuplot is not installed or refuses (gnuplot.h).
 Status WriteComparisons(const Experiment& experiment, const Results& results,
                         const std::filesystem::path& out);
 

@@ -13,11 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-StatusOr<PublishedWork> FindPublished(const TomlTable& table, const fs::path& experiment) {
+StatusOr<PublishedWork> FindPublished(const TomlTable& table, Experiment& experiment) {
   LUTRA_ASSIGN_OR_RETURN(const std::string name, table.Text("published"));
   for (const std::string& candidate : {name, StrCat("experiments/published/", name, ".toml")}) {
-    const std::optional<fs::path> path = FindFile(experiment, candidate);
-    if (path.has_value() && fs::is_regular_file(*path)) return ReadPublished(*path);
+    const std::optional<fs::path> path = FindFile(experiment.file, candidate);
+    if (!path.has_value() || !fs::is_regular_file(*path)) continue;
+    experiment.files.push_back({candidate, *path});
+    return ReadPublished(*path);
   }
   return table.Wrong("published", "the name of a file in experiments/published, or a file",
                      StrCat("'", name, "', which is neither"));
@@ -66,7 +68,7 @@ Status ReadComparisons(const TomlTable& root, Experiment& experiment) {
         {"name", "title", "published", "rows", "only", "columns", "ratio", "figure"}));
     ComparisonSpec spec;
     LUTRA_RETURN_IF_ERROR(ReadNameAndTitle(table, names, spec.name, spec.title));
-    LUTRA_ASSIGN_OR_RETURN(spec.published, FindPublished(table, experiment.file));
+    LUTRA_ASSIGN_OR_RETURN(spec.published, FindPublished(table, experiment));
     LUTRA_RETURN_IF_ERROR(ReadComparison(table, keys, spec));
     experiment.comparisons.push_back(std::move(spec));
   }

@@ -13,7 +13,15 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFormat = "lutra-experiment/1";
 constexpr std::string_view kFileName = "experiment.toml";
+constexpr std::string_view kCopies = "files";
 constexpr int64_t kMostBytes = int64_t{1} << 20;
+
+// Where a copy of a file that an experiment names lies, from the folder of the experiment's copy.
+fs::path CopyOf(const fs::path& name) {
+  fs::path copy = kCopies;
+  for (const fs::path& part : name.relative_path()) copy /= part == ".." ? fs::path("up") : part;
+  return copy;
+}
 
 Status ReadSections(const TomlTable& root, Experiment& experiment) {
   LUTRA_RETURN_IF_ERROR(root.CheckKeys({"format", "title", "measure", "model", "protocol", "input",
@@ -85,11 +93,13 @@ bool Experiment::Keeps(const RowFilter& only, const Point& point) const {
 std::optional<fs::path> FindFile(const fs::path& experiment, std::string_view name) {
   const fs::path relative(name);
   std::error_code error;
+  const fs::path absolute = fs::absolute(experiment, error).lexically_normal();
+  if (error) return std::nullopt;
+  const fs::path copy = absolute.parent_path() / CopyOf(relative);
+  if (fs::exists(copy, error)) return copy;
   if (relative.is_absolute()) {
     return fs::exists(relative, error) ? std::optional(relative) : std::nullopt;
   }
-  const fs::path absolute = fs::absolute(experiment, error).lexically_normal();
-  if (error) return std::nullopt;
   for (fs::path folder = absolute.parent_path();; folder = folder.parent_path()) {
     if (fs::exists(folder / relative, error)) return folder / relative;
     if (folder == folder.parent_path()) break;
@@ -97,6 +107,18 @@ std::optional<fs::path> FindFile(const fs::path& experiment, std::string_view na
   const fs::path here = fs::absolute(relative, error);
   if (!error && fs::exists(here, error)) return here;
   return std::nullopt;
+}
+
+Status CopyNamedFiles(const Experiment& experiment, const fs::path& folder) {
+  for (const NamedFile& file : experiment.files) {
+    LUTRA_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(file.path, kMostBytes));
+    const fs::path copy = folder / CopyOf(file.name);
+    std::error_code error;
+    fs::create_directories(copy.parent_path(), error);
+    if (error) return Unavailable(copy.parent_path().string(), ": ", error.message());
+    LUTRA_RETURN_IF_ERROR(WriteFile(copy, text));
+  }
+  return absl::OkStatus();
 }
 
 StatusOr<Experiment> ReadExperiment(const fs::path& path) {

@@ -98,6 +98,12 @@ struct ReplayCase {
   Network shape;
 };
 
+// A network or published figures: how the experiment names the file, and where it was found.
+struct NamedFile {
+  std::string name;
+  std::filesystem::path path;
+};
+
 struct Experiment {
   std::string name;  // of its folder
   std::filesystem::path file;
@@ -116,6 +122,7 @@ struct Experiment {
   std::vector<FigureSpec> figures;
   std::vector<ComparisonSpec> comparisons;
   std::vector<GroupLabel> group_labels;
+  std::vector<NamedFile> files;
 
   // Whether any point runs, or the closed form says all.
   bool runs() const;
@@ -132,10 +139,15 @@ struct Experiment {
 // and found. What points make of their settings is checked by pricing them (plan.h).
 StatusOr<Experiment> ReadExperiment(const std::filesystem::path& path);
 
-// Where a file that an experiment names is: looked for from the folder of the experiment upwards,
-// then in the current directory; nothing where there is none.
+// Where a file that an experiment names is: a copy in files/ beside the experiment, else looked for
+// from the folder of the experiment upwards, then in the current directory; nothing where there is
+// none.
 std::optional<std::filesystem::path> FindFile(const std::filesystem::path& experiment,
                                               std::string_view name);
+
+// Copies networks and published figures so that FindFile finds them from a copy of the experiment
+// in `folder`. Models and inputs, which may be large, stay where they are.
+Status CopyNamedFiles(const Experiment& experiment, const std::filesystem::path& folder);
 
 }  // namespace lutra
 

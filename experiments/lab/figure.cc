@@ -6,63 +6,43 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <system_error>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "analysis/cost_table.h"
+#include "analysis/palette.h"
 #include "analysis/result_column.h"
-#include "core/file.h"
-#include "experiments/lab/child_program.h"
+#include "experiments/lab/gnuplot.h"
+#include "experiments/lab/table.h"
 
 namespace lutra {
 namespace {
 
-namespace fs = std::filesystem;
 using Unit = ResultColumn::Unit;
 using Style = FigureSpec::Style;
 
-// The colours of Okabe and Ito, which colour-blind readers tell apart; yellow, faint on white,
-// comes last.
-constexpr std::array<std::string_view, 8> kColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
-                                                      "#E69F00", "#56B4E9", "#000000", "#F0E442"};
+// Those of the pictures; yellow, faint on white, comes last.
+constexpr std::array<std::string_view, 8> kColours = {kBlue,   kVermilion, kGreen,    kPurple,
+                                                      kOrange, kSkyBlue,   "#000000", kYellow};
 // Shapes as different as colours, for print without colour.
 constexpr std::array<int, 8> kPoints = {7, 5, 9, 11, 13, 6, 4, 8};
 constexpr size_t kMostTicks = 12;
 
 std::string_view ColourOf(size_t index) { return kColours[index % kColours.size()]; }
 
-// In single quotes, of which gnuplot reads everything as it stands.
-std::string Quoted(std::string_view text) {
-  std::string quoted = "'";
-  for (const char character : text) {
-    if (character == '\'') quoted += '\'';
-    quoted += static_cast<unsigned char>(character) < ' ' ? ' ' : character;
+// The phase that a result is of, if it is of one.
+std::optional<Phase> PhaseOf(std::string_view result) {
+  for (const Phase phase : kPhases) {
+    if (result.find(StrCat(Name(phase), "_")) != result.npos) return phase;
   }
-  return quoted + "'";
-}
-
-// A text of a data block.
-std::string DataText(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char character : text) {
-    const bool plain =
-        static_cast<unsigned char>(character) >= ' ' && character != '"' && character != '\\';
-    quoted += plain ? character : character == '"' ? '\'' : ' ';
-  }
-  return quoted + "\"";
+  return std::nullopt;
 }
 
 const ResultColumn& Column(const std::string& name) {
   const ResultColumn* column = FindResultColumn(name);
   LUTRA_CHECK(column != nullptr);  // checked as the file was read
   return *column;
-}
-
-// A number with three digits: "1.23", "12.3", "123".
-std::string ThreeDigits(double value) {
-  const double size = std::abs(value);
-  return Fixed(value, size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
 }
 
 struct Prefix {
@@ -156,7 +136,7 @@ class Script {
 
   std::string Common() const {
     return StrCat(
-        "set title ", Quoted(spec_.title), " font ',15'\n",
+        "set title ", GnuplotText(spec_.title), " font ',15'\n",
         "set border 3 lc rgb '#444444'\n"
         "set tics nomirror out textcolor rgb '#222222'\n"
         "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\n"
@@ -208,21 +188,21 @@ class Script {
     const bool one = spec_.y.size() == 1;
     if (quantity.empty()) quantity = one ? YTitle(column) : YTitle(column.unit);
     if (column.unit != Unit::kBytes && column.unit != Unit::kSeconds) {
-      settings_ += StrCat("set ylabel ", Quoted(quantity), "\nset format y '%g'\n");
+      settings_ += StrCat("set ylabel ", GnuplotText(quantity), "\nset format y '%g'\n");
       if (spec_.log_y) settings_ += "set logscale y\n";
       if (!spec_.log_y && column.unit != Unit::kShare) settings_ += "set yrange [0:*]\n";
       return 1;
     }
     const std::string_view unit = column.unit == Unit::kBytes ? "B" : "s";
     if (spec_.log_y) {
-      settings_ +=
-          StrCat("set ylabel ", Quoted(quantity), "\nset logscale y\nset format y '%.0s %c", unit,
-                 "'\nset grid ytics mytics lc rgb '#dddddd' lw 0.6 lt 1, lc rgb "
-                 "'#eeeeee' lw 0.4 lt 1\n");
+      settings_ += StrCat("set ylabel ", GnuplotText(quantity),
+                          "\nset logscale y\nset format y '%.0s %c", unit,
+                          "'\nset grid ytics mytics lc rgb '#dddddd' lw 0.6 lt 1, lc rgb "
+                          "'#eeeeee' lw 0.4 lt 1\n");
       return 1;
     }
     const Prefix prefix = PrefixOf(most, column.unit == Unit::kSeconds);
-    settings_ += StrCat("set ylabel ", Quoted(StrCat(quantity, " (", prefix.name, unit, ")")),
+    settings_ += StrCat("set ylabel ", GnuplotText(StrCat(quantity, " (", prefix.name, unit, ")")),
                         "\nset format y '%g'\nset yrange [0:*]\n");
     return prefix.factor;
   }
@@ -243,7 +223,8 @@ class Script {
   bool DrawLines() {
     const Cells cells = MakeCells();
     const std::vector<Line> lines = LinesOf(cells);
-    const std::vector<std::string> xs = cells.Values(0);
+    std::vector<std::string> xs = cells.Values(0);
+    std::erase(xs, "NA");  // of runs that were not replayed
     double most = 0;
     bool spread = false;
     for (const Line& line : lines) {
@@ -257,25 +238,40 @@ class Script {
     if (most <= 0) return false;
     const double factor = SetYAxis(most);
     SetNumericX(xs);
+    const std::vector<std::string_view> colours = ColoursOf(lines);
     for (size_t i = 0; i < lines.size(); ++i) {
-      data_ += StrCat("$line", i, " << EOD\n");
+      std::string points;
       for (const std::string& x : xs) {
         const std::optional<Median> median = At(cells, x, lines[i]);
-        if (!median.has_value() || (spec_.log_y && median->low <= 0)) continue;
-        data_ +=
-            StrCat(x, " ", NumberText(median->value / factor), " ",
-                   NumberText(median->low / factor), " ", NumberText(median->high / factor), "\n");
+        if (!median.has_value() || (spec_.log_y && median->value <= 0)) continue;
+        // A logarithmic axis has no place for a quartile of 0.
+        const double low = spec_.log_y && median->low <= 0 ? median->value : median->low;
+        points += StrCat(x, " ", NumberText(median->value / factor), " ", NumberText(low / factor),
+                         " ", NumberText(median->high / factor), "\n");
       }
-      data_ += "EOD\n";
-      const std::string look =
-          StrCat("lc rgb '", ColourOf(i), "' lw 2 dt ", i / kColours.size() + 1, " pt ",
-                 kPoints[i % kPoints.size()], " ps 0.8");
-      plot_ += StrCat(i == 0 ? "" : ", \\\n     ", "$line", i,
-                      spread ? " with yerrorlines " : " with linespoints ", look, " title ",
-                      Quoted(lines[i].title));
+      if (points.empty()) continue;  // gnuplot takes a line without a point for a mistake
+      data_ += StrCat("$line", i, " << EOD\n", points, "EOD\n");
+      plot_ += StrCat(plot_.empty() ? "" : ", \\\n     ", "$line", i,
+                      spread ? " with yerrorlines lc rgb '" : " with linespoints lc rgb '",
+                      colours[i], "' lw 2 dt ", i / kColours.size() + 1, " pt ",
+                      kPoints[i % kPoints.size()], " ps 0.8 title ", GnuplotText(lines[i].title));
     }
     if (lines.size() == 1) settings_ += "unset key\n";
     return true;
+  }
+
+  // Where lines are of different results, the first of a phase has the phase's colour.
+  std::vector<std::string_view> ColoursOf(const std::vector<Line>& lines) const {
+    std::vector<std::string_view> colours(lines.size()), left(kColours.begin(), kColours.end());
+    for (size_t i = 0; i < lines.size() && spec_.series.empty(); ++i) {
+      const std::optional<Phase> phase = PhaseOf(lines[i].y);
+      if (phase.has_value() && std::erase(left, Color(*phase)) > 0) colours[i] = Color(*phase);
+    }
+    size_t others = 0;
+    for (std::string_view& colour : colours) {
+      if (colour.empty()) colour = left[others++ % left.size()];
+    }
+    return colours;
   }
 
   void SetNumericX(const std::vector<std::string>& xs) {
@@ -292,7 +288,7 @@ class Script {
         spec_.log_x ? std::pow(std::max(high / low, 1.5), 0.04) : std::max(high - low, 0.1) * 0.03;
     low = spec_.log_x ? low / room : low - room;
     high = spec_.log_x ? high * room : high + room;
-    settings_ += StrCat("set xlabel ", Quoted(XTitle()), " offset 0,0.3\nset xrange [",
+    settings_ += StrCat("set xlabel ", GnuplotText(XTitle()), " offset 0,0.3\nset xrange [",
                         NumberText(low), ":", NumberText(high), "]\n");
     if (!spec_.log_x) {
       settings_ += "set format x '%g'\n";
@@ -302,7 +298,7 @@ class Script {
     if (xs.size() > kMostTicks) return;
     std::string ticks;
     for (const std::string& x : xs) {
-      ticks += StrCat(ticks.empty() ? "" : ", ", Quoted(x), " ", x);
+      ticks += StrCat(ticks.empty() ? "" : ", ", GnuplotText(x), " ", x);
     }
     settings_ += StrCat("set xtics (", ticks, ")\n");
   }
@@ -316,11 +312,13 @@ class Script {
     const bool stacked = spec_.style == Style::kStacked;
     double most = 0;
     std::vector<std::string> shown;  // groups of a breakdown that send nothing are left out
+    std::vector<bool> has_bar(lines.size(), false);
     for (const std::string& x : xs) {
       double sum = 0;
-      for (const Line& line : lines) {
-        const std::optional<Median> median = At(cells, x, line);
+      for (size_t i = 0; i < lines.size(); ++i) {
+        const std::optional<Median> median = At(cells, x, lines[i]);
         const double value = median.has_value() ? median->value : 0;
+        has_bar[i] = has_bar[i] || (median.has_value() && (!spec_.log_y || value > 0));
         sum = stacked ? sum + value : std::max(sum, value);
       }
       most = std::max(most, sum);
@@ -330,7 +328,7 @@ class Script {
     const double factor = SetYAxis(most);
     data_ += "$bars << EOD\n";
     for (const std::string& x : shown) {
-      data_ += DataText(x);
+      data_ += GnuplotDataText(x);
       for (const Line& line : lines) {
         const std::optional<Median> median = At(cells, x, line);
         const bool none = !median.has_value() || (spec_.log_y && median->value <= 0);
@@ -339,15 +337,17 @@ class Script {
       data_ += "\n";
     }
     data_ += "EOD\n";
-    settings_ += StrCat("set xlabel ", Quoted(XTitle()), "\nset style data histogram\n",
+    settings_ += StrCat("set xlabel ", GnuplotText(XTitle()), "\nset style data histogram\n",
                         stacked ? "set style histogram rowstacked\nset boxwidth 0.7\n"
                                 : "set style histogram clustered gap 1\nset boxwidth 0.9\n",
                         "set style fill solid 1.0 border rgb '#ffffff'\n");
     SetLabels(shown);
+    const std::vector<std::string_view> colours = ColoursOf(lines);
     for (size_t i = 0; i < lines.size(); ++i) {
-      plot_ += StrCat(i == 0 ? "" : ", \\\n     ", i == 0 ? "$bars" : "''", " using ", i + 2,
-                      i == 0 ? ":xtic(1)" : "", " lc rgb '", ColourOf(i), "' title ",
-                      Quoted(lines[i].title));
+      if (!has_bar[i]) continue;  // gnuplot takes bars without a value for a mistake
+      plot_ += StrCat(plot_.empty() ? "$bars" : ", \\\n     ''", " using ", i + 2,
+                      plot_.empty() ? ":xtic(1)" : "", " lc rgb '", colours[i], "' title ",
+                      GnuplotText(lines[i].title));
     }
     if (lines.size() == 1) settings_ += "unset key\n";
     return true;
@@ -427,7 +427,7 @@ class Script {
     const auto ticks = [](const std::vector<std::string>& values) {
       std::string text;
       for (size_t i = 0; i < values.size(); ++i) {
-        text += StrCat(i == 0 ? "" : ", ", Quoted(values[i]), " ", i);
+        text += StrCat(i == 0 ? "" : ", ", GnuplotText(values[i]), " ", i);
       }
       return text;
     };
@@ -435,8 +435,8 @@ class Script {
     height_ = std::clamp(static_cast<int>(ys.size()) * 52 + 170, 320, 1200);
     const std::string y_title = spec_.y_label.empty() ? AxisTitle(spec_.y[0]) : spec_.y_label;
     settings_ +=
-        StrCat("unset grid\nunset border\nset tics scale 0\nset xlabel ", Quoted(XTitle()),
-               "\nset ylabel ", Quoted(y_title), "\nset xtics (", ticks(xs), ")\nset ytics (",
+        StrCat("unset grid\nunset border\nset tics scale 0\nset xlabel ", GnuplotText(XTitle()),
+               "\nset ylabel ", GnuplotText(y_title), "\nset xtics (", ticks(xs), ")\nset ytics (",
                ticks(ys), ")\nset xrange [-0.5:", static_cast<double>(xs.size()) - 0.5,
                "]\nset yrange [-0.5:", static_cast<double>(ys.size()) - 0.5, "]\n");
   }
@@ -469,12 +469,12 @@ class Script {
           winner ? "using 1:2:(0.49):(0.49)" : "using 1:2:(0.49):(0.49):3";
       if (boxes[i].empty()) {  // wins nowhere; only in the legend
         plot_ += StrCat(plot_.empty() ? "" : ", \\\n     ", "NaN with boxes fs solid 1.0 ", colour,
-                        " title ", Quoted(StrCat(series[i], " (nowhere)")));
+                        " title ", GnuplotText(StrCat(series[i], " (nowhere)")));
         continue;
       }
       plot_ += StrCat(plot_.empty() ? "" : ", \\\n     ", "$box", i, " ", using_columns,
                       " with boxxyerror fs solid 1.0 noborder ", colour,
-                      winner ? StrCat(" title ", Quoted(series[i])) : " notitle");
+                      winner ? StrCat(" title ", GnuplotText(series[i])) : " notitle");
     }
     settings_ +=
         "set palette defined (0 '#f7fbff', 0.25 '#c6dbef', 0.5 '#6baed6', 0.75 '#2171b5', "
@@ -510,71 +510,22 @@ class Script {
 
 std::string ShortFigure(const std::string& result, double value) {
   const ResultColumn& column = Column(result);
-  switch (column.unit) {
-    case Unit::kBytes:
-      return HumanBytes(static_cast<int64_t>(value + 0.5));
-    case Unit::kSeconds: {
-      const Prefix prefix = PrefixOf(value, /*small=*/true);
-      return StrCat(ThreeDigits(value / prefix.factor), " ", prefix.name, "s");
-    }
-    case Unit::kShare:
-      return Fixed(value, 3);
-    case Unit::kTruth:
-      return value >= 1 ? "yes" : "no";
-    case Unit::kCount:
-      return Grouped(static_cast<int64_t>(value + 0.5));
-  }
-  return "";
-}
-
-std::string FramedScript(const std::string& name, std::string title, int width, int height,
-                         std::string_view body) {
-  std::replace(title.begin(), title.end(), '\n', ' ');
-  return StrCat("# ", title, "\n# Made by lutra-experiment: gnuplot ", name, ".gp\n",
-                "set encoding utf8\n", "set terminal svg size ", width, ",", height,
-                " dynamic noenhanced font 'Helvetica,Arial,sans-serif,14' background '#ffffff'\n",
-                "set output '", name, ".svg'\n", body, "set terminal pdfcairo noenhanced size ",
-                Fixed(width / 100.0, 2), "in,", Fixed(height / 100.0, 2),
-                "in font 'Helvetica,11'\n", "set output '", name, ".pdf'\nreplot\nset output\n");
-}
-
-Status DrawScripts(const fs::path& folder, const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    const StatusOr<ProgramOutput> drawn = RunChildProgram({"gnuplot", name}, folder);
-    if (drawn.status().code() == absl::StatusCode::kNotFound) {
-      return Unavailable(
-          "gnuplot is not installed (Debian: gnuplot-nox), so that figures are not "
-          "drawn; their scripts are in ",
-          folder.string(), "/");
-    }
-    if (!drawn.ok()) return drawn.status();
-    if (drawn->exit_status != 0 || !drawn->text.empty()) {
-      return Unavailable("gnuplot ", (folder / name).string(), ": status ", drawn->exit_status,
-                         ": ", drawn->text);
-    }
-  }
-  return absl::OkStatus();
+  if (column.unit == Unit::kSeconds) return HumanSeconds(value);
+  return HumanCell(column, Median{value, value, value, 1});
 }
 
 std::string FigureScript(const FigureSpec& spec, const Results& results) {
   return Script(spec, results).Make();
 }
 
-Status WriteFigures(const Experiment& experiment, const Results& results, const fs::path& out) {
-  const fs::path folder = out / "figures";
-  std::error_code error;
-  fs::remove_all(folder, error);
-  if (experiment.figures.empty()) return absl::OkStatus();
-  fs::create_directories(folder, error);
-  if (error) return Unavailable(folder.string(), ": ", error.message());
-  std::vector<std::string> names;
+Status WriteFigures(const Experiment& experiment, const Results& results,
+                    const std::filesystem::path& out) {
+  DirectoryFiles scripts;
   for (const FigureSpec& spec : experiment.figures) {
-    const std::string script = FigureScript(spec, results);
-    if (script.empty()) continue;
-    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".gp"), script));
-    names.push_back(spec.name + ".gp");
+    std::string script = FigureScript(spec, results);
+    if (!script.empty()) scripts[spec.name + ".gp"] = std::move(script);
   }
-  return DrawScripts(folder, names);
+  return WriteDrawnFolder(out / "figures", scripts);
 }
 
 }  // namespace lutra

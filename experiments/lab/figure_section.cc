@@ -24,10 +24,10 @@ class FigureReader {
       LUTRA_RETURN_IF_ERROR(keys_.Read(table_, "series", spec_.series, spec_.by));
     }
     if (table_.Has("x_label")) {
-      LUTRA_ASSIGN_OR_RETURN(spec_.x_label, table_.Text("x_label"));
+      LUTRA_ASSIGN_OR_RETURN(spec_.x_label, TextOnOneLine(table_, "x_label"));
     }
     if (table_.Has("y_label")) {
-      LUTRA_ASSIGN_OR_RETURN(spec_.y_label, table_.Text("y_label"));
+      LUTRA_ASSIGN_OR_RETURN(spec_.y_label, TextOnOneLine(table_, "y_label"));
     }
     LUTRA_RETURN_IF_ERROR(keys_.ReadOnly(table_, spec_.only, spec_.by));
     const bool is_map = spec_.style == Style::kHeatmap || spec_.style == Style::kWinner;

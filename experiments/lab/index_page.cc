@@ -1,5 +1,7 @@
 #include "experiments/lab/index_page.h"
 
+#include <vector>
+
 #include "core/text.h"
 #include "experiments/lab/comparison.h"
 #include "experiments/lab/figure.h"
@@ -32,8 +34,9 @@ std::string IndexPage(const Experiment& experiment, const Results& results,
     text += StrCat("\n", RenderTable(table, results).markdown);
   }
   for (const ComparisonSpec& spec : experiment.comparisons) {
-    text += StrCat("\n", RenderComparison(spec, results).markdown);
-    if (spec.figure.empty()) continue;
+    const std::vector<ComparisonRow> rows = CompareRows(spec, experiment, results);
+    text += StrCat("\n", RenderComparison(spec, rows).markdown);
+    if (ComparisonScript(spec, rows).empty()) continue;
     text += StrCat("\n![", spec.title, "](comparisons/", spec.name, ".svg)\n");
   }
   return text;

@@ -278,6 +278,7 @@ class Lab {
     is_run_ = true;
     LUTRA_ASSIGN_OR_RETURN(const std::string plan, Plan());
     LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
+    LUTRA_RETURN_IF_ERROR(CopyNamedFiles(experiment_, directory_.path()));
     LUTRA_RETURN_IF_ERROR(directory_.Write("plan.json", plan));
     return WriteEnvironment();
   }
@@ -327,14 +328,15 @@ class Lab {
     if (is_run_ || !directory_.Has("environment.json")) LUTRA_RETURN_IF_ERROR(WriteEnvironment());
     LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
     LUTRA_RETURN_IF_ERROR(WriteTables(experiment_, results, directory_.path()));
-    LUTRA_RETURN_IF_ERROR(WriteComparisons(experiment_, results, directory_.path()));
     const RunCounts counts{finished_.size(), plan_.runs.size(), OriginsOf(finished_).size()};
     LUTRA_RETURN_IF_ERROR(directory_.Write("index.md", IndexPage(experiment_, results, counts)));
     for (const DataTable::Row& row : results.runs.rows) {
       const DataTable::Cell& agrees = DataTable::At(row, "agrees");
       disagrees_ = disagrees_ || (agrees.is_boolean() && !agrees.get<bool>());
     }
-    return WriteFigures(experiment_, results, directory_.path());
+    const Status comparisons = WriteComparisons(experiment_, results, directory_.path());
+    const Status figures = WriteFigures(experiment_, results, directory_.path());
+    return comparisons.ok() ? figures : comparisons;
   }
 
   bool disagrees() const { return disagrees_; }

@@ -32,8 +32,8 @@ constexpr std::array<std::string_view, 7> kShapeKeys = {
     "hidden", "layers", "heads", "sequence", "vocabulary", "residual", "extra"};
 constexpr int64_t kMostFileBytes = int64_t{1} << 40;
 
-// How much longer than the least a run takes, roughly: the peaks are bounds from below. A guess that
-// the runs correct as they finish. With the check, the twin is walked too.
+// How much longer than the least a run takes, roughly: the peaks are bounds from below. A guess
+// that the runs correct as they finish. With the check, the twin is walked too.
 constexpr double kTimesLeast = 2.5;
 constexpr double kTimesChecked = 2.0;
 // To start a process, make a model, read its texts.
@@ -474,6 +474,16 @@ void PutSeconds(const PhaseSeconds& seconds, Json& results) {
   results["online_seconds"] = Of(seconds, Phase::kOnline);
 }
 
+// Of a protocol alone, as its bytes: the work on its nodes, of all roles, which take turns.
+PhaseSeconds ProtocolSeconds(const Program& program, const Ledger& ledger) {
+  PhaseSeconds sum{};
+  for (const auto& [work, seconds] : ledger.seconds()) {
+    if (!IsMeasured(program.nodes()[work.node], /*is_protocol=*/true)) continue;
+    sum[static_cast<size_t>(work.phase)] += seconds;
+  }
+  return sum;
+}
+
 Json WorkOf(const Program& program, const Ledger& ledger,
             const std::vector<std::string>& breakdown) {
   Json json = Json::object();
@@ -622,10 +632,8 @@ StatusOr<PointRun> RunProtocolPoint(const PointSpec& spec, std::optional<uint64_
   LUTRA_ASSIGN_OR_RETURN(const SessionResult session, simulation->Run(inputs.data));
   LUTRA_RETURN_IF_ERROR(CheckBytes(built.program, ledger, 1));
   PointRun run;
-  PhaseSeconds seconds = session.seconds;
-  seconds[static_cast<size_t>(Phase::kModel)] = Of(model.seconds, Phase::kModel);
   run.results = Json::object();
-  PutSeconds(seconds, run.results);
+  PutSeconds(ProtocolSeconds(built.program, ledger), run.results);
   run.results["peak_memory_bytes"] = PeakMemoryBytes();
   run.results["estimated_memory_bytes"] =
       EstimateMemory(built.program, SimulationOptions().tape_window_bytes, Checks(spec)).total();

@@ -81,11 +81,8 @@ class Reader {
  private:
   static StatusOr<std::string> Words(const TomlTable& table, std::string_view key) {
     LUTRA_ASSIGN_OR_RETURN(std::string text, table.Text(key, "a text on one line"));
-    const bool one_line = std::none_of(text.begin(), text.end(), [](char c) {
-      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
     if (Trimmed(text).empty()) return table.Wrong(key, "a text on one line", "an empty one");
-    if (!one_line) return table.Wrong(key, "a text on one line", "control characters");
+    if (!IsOneLine(text)) return table.Wrong(key, "a text on one line", "control characters");
     return text;
   }
 
@@ -139,7 +136,8 @@ class Reader {
 
   Status Add(const TomlTable& table, PublishedFigures figures) {
     if (figures.amounts.empty()) {
-      return table.Wrong("figures", StrCat("one of ", CommaSeparated(kAmounts)), "none");
+      return root_.WrongAt(table.table(), "figures", StrCat("one of ", CommaSeparated(kAmounts)),
+                           "none");
     }
     work_.systems.push_back(std::move(figures));
     return absl::OkStatus();
@@ -176,7 +174,9 @@ class Reader {
     // Not a number fails every comparison.
     const bool in_range = amount.low > 0 && amount.low <= amount.high && amount.high <= kLargest;
     if (in_range) return amount;
-    return table.Wrong(key, expected, StrCat(amount.low, " to ", amount.high));
+    return table.Wrong(
+        key, expected,
+        node.is_array() ? StrCat(amount.low, " to ", amount.high) : StrCat(amount.low));
   }
 
   Status Evaluate(const TomlTable& table, int64_t bits, PublishedFigures& figures) const {

@@ -1,6 +1,8 @@
 #include "experiments/lab/results.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <utility>
 
 #include "analysis/replay.h"
@@ -194,18 +196,12 @@ class Collector {
       row[name] = DataTable::At(*rows[0], name);
       return;
     }
-    if (column.unit == Unit::kTruth) {  // of all runs
-      bool all = true, known = false;
-      for (const Row* each : rows) {
-        const Cell& cell = DataTable::At(*each, name);
-        known = known || cell.is_boolean();
-        all = all && (!cell.is_boolean() || cell.get<bool>());
-      }
-      if (known) row[name] = all;
-      return;
-    }
     const std::optional<Median> median = MedianOf(rows, name);
     if (!median.has_value()) return;
+    if (column.unit == Unit::kTruth) {
+      row[name] = median->value >= 1;
+      return;
+    }
     row[name] = median->value;
     row[name + "_q1"] = median->low;
     row[name + "_q3"] = median->high;
@@ -226,13 +222,23 @@ StatusOr<Results> CollectResults(const Experiment& experiment, const ExperimentP
 }
 
 std::optional<Median> MedianOf(const std::vector<const Row*>& rows, std::string_view column) {
+  const ResultColumn* result = FindResultColumn(column);
+  const bool by_network = result != nullptr && result->source == Source::kReplay;
   std::vector<double> values;
+  std::set<std::array<std::string, 3>> seen;
   for (const Row* row : rows) {
+    const auto text = [&](std::string_view key) { return CellText(DataTable::At(*row, key)); };
+    const bool is_new =
+        by_network || seen.insert({text("point"), text("repetition"), text("group")}).second;
     const Cell& cell = DataTable::At(*row, column);
-    if (cell.is_number()) values.push_back(cell.get<double>());
-    if (cell.is_boolean()) values.push_back(cell.get<bool>() ? 1 : 0);
+    if (is_new && cell.is_number()) values.push_back(cell.get<double>());
+    if (is_new && cell.is_boolean()) values.push_back(cell.get<bool>() ? 1 : 0);
   }
   if (values.empty()) return std::nullopt;
+  if (result != nullptr && result->unit == Unit::kTruth) {
+    const double least = *std::min_element(values.begin(), values.end());
+    return Median{least, least, least, values.size()};
+  }
   return Median{Quantile(values, 0.5), Quantile(values, 0.25), Quantile(values, 0.75),
                 values.size()};
 }

@@ -3,7 +3,6 @@
 #ifndef LUTRA_EXPERIMENTS_LAB_RESULTS_H_
 #define LUTRA_EXPERIMENTS_LAB_RESULTS_H_
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,7 +26,9 @@ struct Results {
 StatusOr<Results> CollectResults(const Experiment& experiment, const ExperimentPlan& plan,
                                  const std::map<size_t, FinishedRun>& finished);
 
-// The median of one result over the rows of a cell, with quartiles; nothing where no row has it.
+// The median of one result over the runs of a cell, with quartiles; nothing where no row has it. A
+// result that does not depend on the network counts once for each run, under however many networks
+// it stands. A truth is 1 where it holds in all runs, else 0.
 struct Median {
   double value = 0;
   double low = 0;   // first quartile

@@ -33,6 +33,12 @@ Status CheckPlainName(const TomlTable& table, std::string_view field, std::strin
                      StrCat("'", name, "'"));
 }
 
+StatusOr<std::string> TextOnOneLine(const TomlTable& table, std::string_view field) {
+  LUTRA_ASSIGN_OR_RETURN(std::string text, table.Text(field));
+  if (IsOneLine(text)) return text;
+  return table.Wrong(field, "a text on one line", "control characters");
+}
+
 Status ReadNameAndTitle(const TomlTable& table, std::set<std::string>& names, std::string& name,
                         std::string& title) {
   LUTRA_ASSIGN_OR_RETURN(name, table.Text("name"));
@@ -40,7 +46,7 @@ Status ReadNameAndTitle(const TomlTable& table, std::set<std::string>& names, st
   if (!names.insert(name).second) {
     return table.Wrong("name", "different names", StrCat("'", name, "' again"));
   }
-  LUTRA_ASSIGN_OR_RETURN(title, table.Text("title"));
+  LUTRA_ASSIGN_OR_RETURN(title, TextOnOneLine(table, "title"));
   return absl::OkStatus();
 }
 

@@ -18,6 +18,8 @@ namespace lutra {
 std::string CanonicalName(std::string_view key);
 // A name that is a column of a data frame and a name of a file as it stands.
 Status CheckPlainName(const TomlTable& table, std::string_view field, std::string_view name);
+// A text that is shown.
+StatusOr<std::string> TextOnOneLine(const TomlTable& table, std::string_view field);
 // The name (plain, and not in `names`, which it joins) and title of a table, figure or comparison.
 Status ReadNameAndTitle(const TomlTable& table, std::set<std::string>& names, std::string& name,
                         std::string& title);

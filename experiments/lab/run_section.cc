@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "analysis/networks.h"
-#include "core/command_line.h"
 #include "analysis/result_column.h"
+#include "core/command_line.h"
 #include "experiments/lab/row_keys.h"
 #include "experiments/lab/sections.h"
 #include "models/protocol_program.h"
@@ -67,7 +67,7 @@ class Reader {
   // ---- the head ----
 
   Status ReadHead() {
-    LUTRA_ASSIGN_OR_RETURN(out_.title, root_.Text("title"));
+    LUTRA_ASSIGN_OR_RETURN(out_.title, TextOnOneLine(root_, "title"));
     for (const std::string_view key : {"measure", "model", "protocol", "input"}) {
       if (!root_.Has(key)) continue;
       LUTRA_RETURN_IF_ERROR(
@@ -110,7 +110,9 @@ class Reader {
     }
     for (const std::string& candidate : {name, StrCat(name, ".toml")}) {
       const std::optional<fs::path> path = FindFile(out_.file, candidate);
-      if (path.has_value() && fs::is_regular_file(*path)) return ReadNetwork(*path);
+      if (!path.has_value() || !fs::is_regular_file(*path)) continue;
+      out_.files.push_back({candidate, *path});
+      return ReadNetwork(*path);
     }
     return root_.WrongAt(
         node, "networks",
@@ -293,6 +295,9 @@ class Reader {
 
   static Status AddStep(const TomlTable& table, const toml::node& node, std::string_view key,
                         Axis::Step step, Axis& axis) {
+    if (!IsOneLine(step.label)) {
+      return table.WrongAt(node, key, "a text on one line", "control characters");
+    }
     for (const Axis::Step& other : axis.steps) {
       if (other.label == step.label) {
         return table.WrongAt(node, key, "each value once", StrCat("'", step.label, "' again"));

@@ -1,18 +1,17 @@
 #include "experiments/lab/table.h"
 
+#include <algorithm>
 #include <cmath>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "analysis/cost_table.h"
 #include "analysis/markup.h"
-#include "core/file.h"
+#include "experiments/lab/gnuplot.h"
 
 namespace lutra {
 namespace {
 
-namespace fs = std::filesystem;
 using Unit = ResultColumn::Unit;
 
 std::string HeadOf(const std::string& name) {
@@ -32,9 +31,10 @@ std::string HeadOf(const std::string& name) {
 
 std::string ThreeDigits(double value) {
   if (value == 0) return "0";
-  const double magnitude = std::floor(std::log10(std::abs(value)));
-  const int digits = std::max(0, 2 - static_cast<int>(magnitude));
-  return Fixed(value, std::min(digits, 9));
+  const double size = std::abs(value);
+  int digits = 2 - static_cast<int>(std::floor(std::log10(size)));
+  if (size * std::pow(10, digits) >= 999.5) --digits;  // 9.996 is 10.0
+  return Fixed(value, std::clamp(digits, 0, 9));
 }
 
 std::string HumanCell(const ResultColumn& column, const std::optional<Median>& median) {
@@ -47,7 +47,7 @@ std::string HumanCell(const ResultColumn& column, const std::optional<Median>& m
     case Unit::kShare:
       return Fixed(median->value, 3);
     case Unit::kTruth:
-      return median->low >= 1 ? "yes" : "no";
+      return median->value >= 1 ? "yes" : "no";
     case Unit::kCount:
       return Grouped(static_cast<int64_t>(median->value + 0.5));
   }
@@ -94,19 +94,15 @@ RenderedTable RenderTable(const TableSpec& spec, const Results& results) {
   return table;
 }
 
-Status WriteTables(const Experiment& experiment, const Results& results, const fs::path& out) {
-  const fs::path folder = out / "tables";
-  std::error_code error;
-  fs::remove_all(folder, error);
-  if (experiment.tables.empty()) return absl::OkStatus();
-  fs::create_directories(folder, error);
-  if (error) return Unavailable(folder.string(), ": ", error.message());
+Status WriteTables(const Experiment& experiment, const Results& results,
+                   const std::filesystem::path& out) {
+  DirectoryFiles files;
   for (const TableSpec& spec : experiment.tables) {
-    const RenderedTable table = RenderTable(spec, results);
-    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".md"), table.markdown));
-    LUTRA_RETURN_IF_ERROR(WriteFile(folder / (spec.name + ".tex"), table.latex));
+    RenderedTable table = RenderTable(spec, results);
+    files[spec.name + ".md"] = std::move(table.markdown);
+    files[spec.name + ".tex"] = std::move(table.latex);
   }
-  return absl::OkStatus();
+  return WriteDrawnFolder(out / "tables", files);
 }
 
 }  // namespace lutra

@@ -27,7 +27,7 @@ struct RenderedTable {
 };
 RenderedTable RenderTable(const TableSpec& spec, const Results& results);
 
-// OUT/tables/NAME.md and NAME.tex for every table; files there that no table has any more go.
+// OUT/tables/NAME.md and NAME.tex for every table, in place of what was there before.
 Status WriteTables(const Experiment& experiment, const Results& results,
                    const std::filesystem::path& out);
 

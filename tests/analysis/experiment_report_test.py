@@ -159,7 +159,7 @@ class ExperimentReportTest(unittest.TestCase):
         self.assertIn('| Agreement | yes | 2 of 2 points checked equal', first)
         self.assertRegex(first, r'\| Online \| [\d.]+ k?B( to [\d.]+ k?B)? \| bytes; rounds: ')
         self.assertIn('by repetition: 5, 6, 7', first)
-        self.assertIn(f'Lutra {facts["version"]}', first)
+        self.assertIn(facts['versions']['lutra'], first)
         self.assertIn(facts['machine']['processor'], re.sub(r'\\(.)', r'\1', first))
         self.assertIn('lan-1g, wan-100m', first)
         programs = re.search(r'id="programs".*', self.text('report.html'), re.DOTALL).group(0)

@@ -144,11 +144,12 @@ void PutResults(const Folder& folder) {
                     "[[figures]]\nname = \"a_b\"\ntitle = \"F\"\n")
               .ok());
   REQUIRE(WriteFile(folder / "environment.json", R"({
-    "format": "lutra-experiment-environment/1", "version": "9.9.9", "command": ["lutra-experiment"],
-    "started": "then", "collected": "later", "simd": "AVX2",
-    "machine": {"processor": "P", "cores": 4, "memory_bytes": 8000000000},
-    "runs": {"planned": 2, "finished": 1}, "seeds": [7, 8], "versions": {"gnuplot": "6.0"},
-    "machines_of_runs": [{"processor": "Q", "cores": 1, "memory_bytes": 1000, "simd": "SSE2"}],
+    "format": "lutra-experiment-environment/2", "command": ["lutra-experiment"],
+    "started": "then", "written": "later", "versions": {"Lutra": "9.9.9", "gnuplot": "6.0"},
+    "machine": {"processor": "P", "cores": 4, "memory_bytes": 8000000000, "simd": "AVX2"},
+    "runs": {"planned": 2, "finished": 1}, "seeds": [7, 8],
+    "origins": [{"runs": 1, "machine": {"processor": "Q", "cores": 1, "memory_bytes": 1000},
+                 "made_by": {"build": "ab12", "jobs": 3}}],
     "points": [{"settings": {"sequence": 8, "model": "m"}, "program": "abcdef0123456789abcdef"}]})")
               .ok());
   REQUIRE(WriteFile(folder / "results.csv",
@@ -176,9 +177,10 @@ TEST_CASE("The first screen of an experiment", "[report][experiment]") {
   CHECK(facts ==
         "settings: measure simulation, model bert-tiny, threads 2\nswept: sequence: 8\n"
         "seeds: by repetition: 7, 8\nprograms: digest abcdef0123456789\n"
-        "machine: P, 4 cores, 8.00 GB, AVX2\nruns also on: Q, 1 core, 1.00 kB, SSE2\n"
+        "machine: P, 4 cores, 8.00 GB, AVX2\nruns by: 1 run on Q, 1 core, 1.00 kB; build ab12, "
+        "jobs 3\n"
         "versions: Lutra 9.9.9, gnuplot 6.0\ncommand: lutra-experiment\nstarted: then\n"
-        "collected: later\n");
+        "written: later\n");
   CHECK(results ==
         "Runs finished: 1 of 2!\nAgreement: yes\nOffline: 4.00 kB\nOnline: 5.00 kB\n"
         "Online time: 250 ms\n");
@@ -216,8 +218,8 @@ TEST_CASE("What is wrong with a directory of results is said", "[report][experim
       "environment.json': runs.planned: expected a whole number of at least 0, found -2");
   has(error("environment.json", "\"points\": [", "\"points\": [7, "),
       "points: expected a list of objects");
-  has(error("environment.json", "environment/1", "environment/7"),
-      "format: expected lutra-experiment-environment/1");
+  has(error("environment.json", "environment/2", "environment/7"),
+      "format: expected lutra-experiment-environment/2");
   has(error("environment.json", "{", "{{"), "environment.json': expected JSON");
   has(error("results.csv", ",0.25,", ",fast,"),
       "results.csv':2: online_seconds: expected a number or NA, found 'fast'");

@@ -68,6 +68,9 @@ TEST_CASE("A bar fits the terminal", "[sim][progress]") {
   }
   CHECK(ProgressBar(1, 2, "m", "a", -1, 80, /*blocks=*/true) ==
         "███████████████░░░░░░░░░░░░░░░ 1/2 m, a");
+  // A character is not cut.
+  CHECK(ProgressBar(1, 2, "m", "größe", -1, 11, /*blocks=*/false) == "1/2 m, gr");
+  CHECK(ProgressBar(1, 2, "m", "größe", -1, 12, /*blocks=*/false) == "1/2 m, grö");
 }
 
 TEST_CASE("An excerpt is one line of at most so many columns", "[sim][excerpt]") {

@@ -109,6 +109,16 @@ TEST_CASE("Bad files are refused with line, key, expected and found", "[experime
       {kTiny + "protocol = \"lookup\"\n",
        "e.toml:4: the only point: expected a model or a protocol, found both"},
       {kTiny + "colour = 1\n", "e.toml:4: colour: expected one of format, "},
+      {"format = \"lutra-experiment/1\"\ntitle = \"a\\nb\"\n",
+       "e.toml:2: title: expected a text on one line, found control characters"},
+      {kTiny + "[[axes]]\nname = \"f\"\ncases = [{ name = \"a\\u001b[2Jb\" }]\n",
+       "e.toml:6: axes.cases: expected a text on one line, found control characters"},
+      {kTiny + axis + "[[figures]]\nname = \"f\"\ntitle = \"T\\u009b\"\n",
+       "e.toml:9: figures.title: expected a text on one line, found control characters"},
+      {kTiny + axis +
+           "[[figures]]\nname = \"f\"\ntitle = \"T\"\nx = \"sequence\"\ny = \"rounds\"\n"
+           "y_label = \"a\\tb\"\n",
+       "e.toml:12: figures.y_label: expected a text on one line, found control characters"},
       {kTiny + "measure = \"guess\"\n", "e.toml:4: measure: expected 'cost' or 'simulation' or "},
       {kTiny + "measure = 3\n", "e.toml:4: measure: expected 'cost'"},
       {kTiny + "repetitions = 0\n",
@@ -289,6 +299,41 @@ TEST_CASE("Files are looked for from the experiment upwards", "[experiment]") {
   REQUIRE(WriteFile(folder / "here.txt", "x").ok());
   CHECK(FindFile(folder / "a/b/e.toml", "here.txt") == folder / "here.txt");
   CHECK(FindFile(folder / "a/b/e.toml", "not-here.txt") == std::nullopt);
+}
+
+TEST_CASE("What an experiment names is copied, and read from the copy where it is gone",
+          "[experiment]") {
+  const Folder folder, moved;
+  std::filesystem::create_directories(folder / "e");
+  const std::string network = "format = \"lutra-network/1\"\nname = \"";
+  REQUIRE(WriteFile(folder / "e/own.toml", network + "own\"\n").ok());
+  REQUIRE(WriteFile(folder / "up.toml", network + "above\"\n").ok());
+  REQUIRE(WriteFile(folder / "away.toml", network + "away\"\n").ok());
+  REQUIRE(WriteFile(folder / "e/work.toml",
+                    "format = \"lutra-published/1\"\ntitle = \"w\"\n[[figures]]\nsystem = \"A\"\n"
+                    "detail = \"d\"\nkind = \"printed\"\nsource = \"s\"\nconditions = \"c\"\n"
+                    "online_bytes = 1\n")
+              .ok());
+  const std::string text =
+      StrCat(kTiny, "measure = \"simulation\"\nnetworks = [\"own.toml\", \"../up.toml\", \"",
+             (folder / "away.toml").string(), "\"]\n[[comparisons]]\nname = \"c\"\ntitle = \"C\"\n",
+             "published = \"work.toml\"\ncolumns = [\"online_bytes\"]\n");
+  REQUIRE(WriteFile(folder / "e/e.toml", text).ok());
+  const StatusOr<Experiment> experiment = ReadExperiment(folder / "e/e.toml");
+  INFO(OneLine(experiment.status()));
+  REQUIRE(experiment.ok());
+  REQUIRE(WriteFile(moved / "e.toml", text).ok());
+  REQUIRE(CopyNamedFiles(*experiment, moved.path()).ok());
+  std::filesystem::remove_all(folder.path());
+  const StatusOr<Experiment> again = ReadExperiment(moved / "e.toml");
+  INFO(OneLine(again.status()));
+  REQUIRE(again.ok());
+  REQUIRE(again->replays.size() == 3);
+  CHECK(again->replays[1].network == "above");
+  CHECK(again->comparisons[0].published.systems[0].system == "A");
+  // Copying from the copies changes nothing.
+  CHECK(CopyNamedFiles(*again, moved.path()).ok());
+  CHECK(ReadExperiment(moved / "e.toml").ok());
 }
 
 }  // namespace

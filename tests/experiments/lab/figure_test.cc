@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "analysis/palette.h"
 #include "core/file.h"
 #include "experiments/lab/child_program.h"
 #include "experiments/lab/table.h"
@@ -26,7 +27,7 @@ name = "layers"
 values = [1, 2]
 [[axes]]
 name = "form"
-cases = [{ name = "it's \"50%\" $x_1$ & {more}", linear = "masked" },
+cases = [{ name = "it's \"50%\" $x_1$ & {more} `id`", linear = "masked" },
          { name = "a|b\\c #2", linear = "replicated" }]
 [[tables]]
 name = "t"
@@ -141,7 +142,7 @@ TEST_CASE("Every style is drawn as SVG and PDF", "[figure]") {
     CHECK(parsed->exit_status == 0);
   }
   const std::string lines = Content(folder / "figures/lines.svg");
-  CHECK(lines.find("$x_1$ &amp; {more}, deal") != lines.npos);
+  CHECK(lines.find("$x_1$ &amp; {more} `id`, deal") != lines.npos);
   // A figure that is gone from the file goes.
   Experiment fewer = made.experiment;
   fewer.figures.resize(1);
@@ -171,6 +172,65 @@ TEST_CASE("The winner is the smallest, and says by how much", "[figure]") {
   CHECK(script.find("×\"") != script.npos);
 }
 
+// Replicated products prepare nothing, and half of the cases did not run.
+TEST_CASE("What has no value on a logarithmic axis is left out", "[figure]") {
+  Made made = Make(R"(
+format = "lutra-experiment/1"
+title = "T"
+model = "bert-tiny"
+[[axes]]
+name = "sequence"
+values = [8, 16]
+[[axes]]
+name = "form"
+cases = [{ name = "masked", linear = "masked" }, { name = "replicated", linear = "replicated" }]
+[[figures]]
+name = "lines"
+title = "l"
+x = "sequence"
+y = ["deal_bytes", "prepare_bytes", "online_bytes"]
+log = "xy"
+only = { form = "replicated" }
+[[figures]]
+name = "bars"
+title = "b"
+style = "bars"
+x = "sequence"
+y = "prepare_bytes"
+series = "form"
+log = "y"
+[[figures]]
+name = "stacked"
+title = "s"
+style = "stacked"
+x = "form"
+y = ["online_bytes", "prepare_bytes"]
+only = { sequence = 8 }
+)");
+  const auto script = [&](size_t figure) {
+    return FigureScript(made.experiment.figures[figure], made.results);
+  };
+  CHECK(script(0).find("title 'prepare'") == std::string::npos);
+  CHECK(script(0).find("title 'deal'") != std::string::npos);
+  CHECK(script(1).find("title 'replicated'") == std::string::npos);
+  CHECK(script(1).find("$bars using 2:xtic(1)") != std::string::npos);
+  // A phase has its colour in every figure, and series have those of no phase.
+  CHECK(script(0).find(StrCat("lc rgb '", Color(Phase::kDeal), "'")) != std::string::npos);
+  CHECK(script(2).find(StrCat("using 2:xtic(1) lc rgb '", Color(Phase::kOnline), "'")) !=
+        std::string::npos);
+  CHECK(script(2).find(StrCat("using 3 lc rgb '", Color(Phase::kPrepare), "'")) !=
+        std::string::npos);
+  const Folder folder;
+  const Status drawn = WriteFigures(made.experiment, made.results, folder.path());
+  if (drawn.message().find("is not installed") != absl::string_view::npos) {
+    WARN("skipped: gnuplot is not installed");
+    return;
+  }
+  INFO(OneLine(drawn));
+  CHECK(drawn.ok());
+  CHECK(!fs::exists(folder / "figures/gnuplot.log"));
+}
+
 TEST_CASE("Without results there is no figure", "[figure]") {
   const Made made = Make(kAll);
   CHECK(FigureScript(made.experiment.figures[0], Results{}).empty());
@@ -184,7 +244,7 @@ TEST_CASE("Figures for readers have three digits and a unit", "[figure]") {
   CHECK(ShortFigure("online_seconds", 0.01234) == "12.3 ms");
   CHECK(ShortFigure("online_seconds", 0.0000456) == "45.6 µs");
   CHECK(ShortFigure("online_seconds", 12.34) == "12.3 s");
-  CHECK(ShortFigure("online_seconds", 0) == "0.00 s");
+  CHECK(ShortFigure("online_seconds", 0) == "0 s");
   CHECK(ShortFigure("accuracy", 0.9454) == "0.945");
   CHECK(ShortFigure("rounds", 1234) == "1,234");
 }

@@ -459,6 +459,25 @@ TEST_CASE("Runs at a time give the same results", "[lutra-experiment]") {
         std::string::npos);
 }
 
+TEST_CASE("Results that are moved are whole by themselves", "[lutra-experiment]") {
+  std::string own = kRuns;
+  own.replace(own.find("\"wan-100m\""), 10, "\"own.toml\"");
+  const Place place(own);
+  REQUIRE(
+      WriteFile(place.folder / "own.toml", "format = \"lutra-network/1\"\nname = \"own\"\n").ok());
+  REQUIRE(place.Run({"--only", "sequence=4"}).status == 0);
+  const Folder other;
+  const fs::path moved = other / "moved";
+  fs::rename(place.out(), moved);
+  fs::remove(place.folder / "own.toml");
+  fs::remove(place.file());
+  fs::remove_all(moved / "tables");
+  const Child::Ended rendered = Child("lutra-experiment", {"render", moved.string()}).Wait();
+  INFO(rendered.err);
+  CHECK(rendered.status == 0);
+  CHECK(Content(moved / "tables/times.md").find("| 4 | own |") != std::string::npos);
+}
+
 TEST_CASE("What is not an experiment's results is not touched", "[lutra-experiment]") {
   const Place place(kRuns);
   fs::create_directories(place.out());

@@ -195,6 +195,22 @@ TEST_CASE("What a point reads is told by its digest", "[point]") {
   CHECK(InputsDigest(Spec(Tiny("simulation")))->empty());
 }
 
+TEST_CASE("Seconds of a protocol are its own, without its inputs", "[point]") {
+  const PointSpec spec = Spec({{"measure", std::string("simulation")},
+                               {"protocol", std::string("lookup")},
+                               {"elements", int64_t{2000}},
+                               {"threads", int64_t{1}}});
+  const StatusOr<PointRun> run = RunPoint(spec, 5, {"protocol"}, "");
+  INFO(OneLine(run.status()));
+  REQUIRE(run.ok());
+  const auto work = [&](const char* protocol, const char* phase) {
+    return run->work["protocol"][protocol][phase].get<double>();
+  };
+  CHECK(work("input", "online") > 0);
+  CHECK(run->results["online_seconds"].get<double>() == Approx(work("lookup", "online")));
+  CHECK(run->results["deal_seconds"].get<double>() == Approx(work("lookup", "deal")));
+}
+
 TEST_CASE("More examples than the input has are refused", "[point]") {
   const PointSpec spec = Spec(
       {{"measure", std::string("simulation")},

@@ -5,6 +5,9 @@
 #include "analysis/csv.h"
 #include "core/file.h"
 #include "experiments/lab/data_table.h"
+#include "experiments/lab/figure.h"
+#include "experiments/lab/result_column.h"
+#include "experiments/lab/table.h"
 #include "tests/support/folder.h"
 
 namespace lutra {
@@ -89,6 +92,65 @@ values = [1, 2]
   const StatusOr<Results> fewer = CollectResults(*experiment, *plan, finished);
   REQUIRE(fewer.ok());
   CHECK(CellText(DataTable::At(fewer->summary.rows[1], "online_seconds")) == "15");
+}
+
+// Runs of one point, each under several networks.
+DataTable RunsUnderNetworks(const std::vector<double>& seconds, int networks) {
+  DataTable table;
+  for (size_t i = 0; i < seconds.size(); ++i) {
+    for (int network = 0; network < networks; ++network) {
+      DataTable::Row row;
+      row["point"] = 0;
+      row["repetition"] = i;
+      row["network"] = network;
+      row["online_seconds"] = seconds[i];
+      row["predicted_online_seconds"] = 10 * seconds[i] + network;
+      row["agrees"] = i != 1;
+      table.rows.push_back(std::move(row));
+    }
+  }
+  return table;
+}
+
+std::vector<const DataTable::Row*> All(const DataTable& table) {
+  std::vector<const DataTable::Row*> rows;
+  for (const DataTable::Row& row : table.rows) rows.push_back(&row);
+  return rows;
+}
+
+TEST_CASE("A run counts once, under however many networks it stands", "[results]") {
+  const DataTable table = RunsUnderNetworks({3, 1, 2}, 2);
+  const std::optional<Median> own = MedianOf(All(table), "online_seconds");
+  REQUIRE(own.has_value());
+  CHECK(own->count == 3);
+  CHECK(own->value == 2);
+  CHECK(own->low == 1.5);
+  CHECK(own->high == 2.5);
+  const std::optional<Median> predicted = MedianOf(All(table), "predicted_online_seconds");
+  REQUIRE(predicted.has_value());
+  CHECK(predicted->count == 6);  // 10, 11, 20, 21, 30, 31
+  CHECK(predicted->value == 20.5);
+}
+
+TEST_CASE("A truth holds where it holds in all runs", "[results]") {
+  const DataTable table = RunsUnderNetworks({1, 1, 1, 1, 1}, 1);
+  const std::optional<Median> agrees = MedianOf(All(table), "agrees");
+  REQUIRE(agrees.has_value());
+  CHECK(HumanCell(*FindResultColumn("agrees"), agrees) == "no");
+  CHECK(ShortFigure("agrees", agrees->value) == "no");
+  const DataTable one = RunsUnderNetworks({1}, 3);
+  CHECK(HumanCell(*FindResultColumn("agrees"), MedianOf(All(one), "agrees")) == "yes");
+}
+
+TEST_CASE("Three digits, rounded once", "[results]") {
+  CHECK(ThreeDigits(0) == "0");
+  CHECK(ThreeDigits(9.996) == "10.0");
+  CHECK(ThreeDigits(9.994) == "9.99");
+  CHECK(ThreeDigits(99.96) == "100");
+  CHECK(ThreeDigits(0.0001234) == "0.000123");
+  CHECK(ThreeDigits(0.9996) == "1.00");
+  CHECK(ThreeDigits(12345) == "12345");
+  CHECK(ThreeDigits(-2.5) == "-2.50");
 }
 
 }  // namespace
