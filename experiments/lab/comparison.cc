@@ -172,9 +172,7 @@ std::string MarkdownLine(const std::vector<std::string>& cells) {
 
 std::string LatexLine(const std::vector<std::string>& cells) {
   std::string line;
-  for (const std::string& cell : cells) {
-    line += StrCat(line.empty() ? "" : " & ", InLatex(cell));
-  }
+  for (size_t i = 0; i < cells.size(); ++i) line += StrCat(i == 0 ? "" : " & ", InLatex(cells[i]));
   return line + " \\\\\n";
 }
 

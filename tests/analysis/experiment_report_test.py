@@ -261,6 +261,15 @@ class ExperimentReportTest(unittest.TestCase):
 
     # ------------------------------------------------------------------ what others read
 
+    def test_every_row_of_a_latex_table_has_all_its_cells(self):
+        for table in [*(self.folder / 'tables').glob('*.tex'),
+                      *(self.folder / 'comparisons').glob('*.tex')]:
+            rows = [line for line in table.read_text(encoding='utf-8').splitlines()
+                    if line.endswith('\\\\')]
+            self.assertGreater(len(rows), 2)
+            self.assertEqual({len(re.findall(r'(?<!\\)&', row)) for row in rows},
+                             {len(re.findall(r'(?<!\\)&', rows[0]))}, table.name)
+
     def test_latex_takes_hostile_names(self):
         self.assertTrue(self.text('tables.tex').isascii())
         tables = [self.folder / 'tables.tex', *sorted((self.folder / 'tables').glob('*.tex')),
