@@ -277,8 +277,7 @@ class Lab {
     maker_ = maker;
     is_run_ = true;
     LUTRA_ASSIGN_OR_RETURN(const std::string plan, Plan());
-    LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
-    LUTRA_RETURN_IF_ERROR(CopyNamedFiles(experiment_, directory_.path()));
+    LUTRA_RETURN_IF_ERROR(WriteExperiment());
     LUTRA_RETURN_IF_ERROR(directory_.Write("plan.json", plan));
     return WriteEnvironment();
   }
@@ -326,7 +325,7 @@ class Lab {
       LUTRA_RETURN_IF_ERROR(directory_.Write("breakdown.csv", CsvOf(results.breakdown)));
     }
     if (is_run_ || !directory_.Has("environment.json")) LUTRA_RETURN_IF_ERROR(WriteEnvironment());
-    LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
+    LUTRA_RETURN_IF_ERROR(WriteExperiment());
     LUTRA_RETURN_IF_ERROR(WriteTables(experiment_, results, directory_.path()));
     const RunCounts counts{finished_.size(), plan_.runs.size(), OriginsOf(finished_).size()};
     LUTRA_RETURN_IF_ERROR(directory_.Write("index.md", IndexPage(experiment_, results, counts)));
@@ -348,6 +347,12 @@ class Lab {
   }
 
  private:
+  // The file, and what it names.
+  Status WriteExperiment() const {
+    LUTRA_RETURN_IF_ERROR(directory_.Write("experiment.toml", experiment_.text));
+    return CopyNamedFiles(experiment_, directory_.path());
+  }
+
   static void Print(const std::string& text) {
     std::fputs(text.c_str(), stdout);
     std::fflush(stdout);
