@@ -498,6 +498,7 @@ class ReportTest(unittest.TestCase):
                 ('levels.csv', 4, 2, 'p9', ':4: from: expected a role'),
                 ('levels.csv', 2, 0, 'later', ':2: phase: expected a phase'),
                 ('work.csv', 5, 3, 'nan', ':5: seconds: expected a number of at least 0'),
+                ('work.csv', 5, 3, '1e300', ':5: seconds: expected less in all'),
                 ('profile.csv', 2, 9, 'luck', ':2: bound: expected a bound')]:
             with self.subTest(name=name, cell=cell):
                 shutil.copytree(self.folder, damaged)
