@@ -73,10 +73,11 @@ std::string Preamble(std::string_view title, std::string_view subtitle, int size
       "  graph [fontname=\"Helvetica,Arial,sans-serif\", fontsize=",
       size,
       ", labelloc=t, pad=0.3,"
-      " nodesep=0.25, ranksep=0.22, bgcolor=white, label=<<B>",
-      EscapeLabel(title), "</B><BR/><FONT POINT-SIZE=\"", 2 * size / 3, "\">",
+      " nodesep=0.25, ranksep=0.22, bgcolor=white, label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\""
+      " CELLPADDING=\"4\"><TR><TD><B>",
+      EscapeLabel(title), "</B></TD></TR><TR><TD><FONT POINT-SIZE=\"", 2 * size / 3, "\">",
       EscapeLabel(subtitle),
-      "</FONT><BR/> >]\n"
+      "</FONT></TD></TR></TABLE>>]\n"
       "  node [fontname=\"Helvetica,Arial,sans-serif\", fontsize=10, style=filled,"
       " fillcolor=white, color=\"#404040\", margin=\"0.10,0.05\"]\n"
       "  edge [fontname=\"Helvetica,Arial,sans-serif\", fontsize=9, color=\"#404040\","
@@ -231,9 +232,8 @@ class CollapsedWriter {
 
   void WriteLayer(size_t index) {
     const Layer& layer = layers_[index];
-    const auto linked = std::find_if(layer.names.begin(), layer.names.end(), [&](const auto& each) {
-      return links_.contains(each);
-    });
+    const auto linked = std::find_if(layer.names.begin(), layer.names.end(),
+                                     [&](const auto& each) { return links_.contains(each); });
     const bool is_link = linked != layer.names.end();
     const std::string name = layer.count == 1 ? layer.first
                                               : StrCat(layer.first, " to ", layer.last, ": ",
@@ -273,8 +273,8 @@ class CollapsedWriter {
       const ValueType& type = goes_in ? node.output_types[0] : node.input_types[0];
       const std::string layer = StrCat("layer", layer_of_.at(node.id));
       const std::string self = StrCat("owner", node.id);
-      out_ += StrCat("  ", self, " [", FormOf(Kind::kDataOwner), ", label=\"", Title(owner),
-                     "\"]\n");
+      out_ +=
+          StrCat("  ", self, " [", FormOf(Kind::kDataOwner), ", label=\"", Title(owner), "\"]\n");
       out_ += StrCat("  ", goes_in ? self : layer, " -> ", goes_in ? layer : self, " [label=<",
                      EdgeLabel({type.ToString()}), ">]\n");
     }
@@ -406,25 +406,30 @@ class DetailedWriter {
   }
 
   void WriteLegend() {
+    const auto row = [](std::string_view attributes, std::string_view text) {
+      return StrCat("<TR><TD COLSPAN=\"2\" ALIGN=\"LEFT\"", attributes, ">", text, "</TD></TR>");
+    };
     out_ += StrCat("  legend [shape=plain, fontsize=", kLegendSize,
                    ", label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"4\">");
     if (!links_.empty()) {
-      out_ += StrCat("<TR><TD ALIGN=\"LEFT\" HREF=\"", kProgramPicture, ".svg\">",
-                     Underlined("the whole program", true), "</TD></TR>");
+      out_ +=
+          row(StrCat(" HREF=\"", kProgramPicture, ".svg\""), Underlined("the whole program", true));
     }
-    out_ += "<TR><TD ALIGN=\"LEFT\"><B>Nodes</B></TD></TR>";
+    out_ += row("", "<B>Nodes</B>");
     for (const Kind kind : kKinds) {
       const KindStyle& style = StyleOf(kind);
-      out_ += StrCat("<TR><TD BORDER=\"2\" COLOR=\"", style.line, "\" BGCOLOR=\"", style.ground,
-                     "\" ALIGN=\"LEFT\">", style.sign, ": ", style.meaning, "</TD></TR>");
+      const std::string text = StrCat(style.sign, ": ", style.meaning);
+      out_ += row(StrCat(" BORDER=\"2\" COLOR=\"", style.line, "\" BGCOLOR=\"", style.ground,
+                         "\" WIDTH=\"", Fixed(0.9 * TextWidth(text, kLegendSize), 0), "\""),
+                  text);
     }
-    out_ += "<TR><TD ALIGN=\"LEFT\"><B>Edges</B> (the hues are not those of nodes)</TD></TR>";
+    out_ += row("", "<B>Edges</B>, in hues that are not those of nodes");
     for (const Sharing sharing : {Sharing::kAdditive, Sharing::kReplicated}) {
-      out_ += StrCat("<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"", Color(sharing),
-                     "\"><B>\u2014\u2014</B></FONT> ",
-                     sharing == Sharing::kReplicated ? "thick, " : "thin, ",
-                     Bracketed(sharing, "l"), " n\u00d7m: ", Name(sharing),
-                     " over Z_2^l, shape n\u00d7m</TD></TR>");
+      out_ +=
+          StrCat("<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"", Color(sharing),
+                 "\"><B>\u2014\u2014</B></FONT></TD><TD ALIGN=\"LEFT\">",
+                 sharing == Sharing::kReplicated ? "thick, " : "thin, ", Bracketed(sharing, "l"),
+                 " n\u00d7m: ", Name(sharing), " over Z_2^l, shape n\u00d7m</TD></TR>");
     }
     out_ += "</TABLE>>]\n";
   }
@@ -473,8 +478,7 @@ class DetailedWriter {
       label += StrCat("<BR/>", EscapeLabel(LastComponents(table->name)), ": ", TableSize(*table));
     }
     if (!IsUsed(node)) {  // no edge could say it
-      const std::string bytes = BytesOf(cost);
-      if (!bytes.empty()) label += StrCat("<BR/>", bytes);
+      for (const std::string& bytes : BytesOf(cost)) label += "<BR/>" + bytes;
     }
     if (!cost.online_levels.empty()) {
       label += StrCat("<BR/>round ", *cost.online_levels.begin() + 1);
@@ -482,14 +486,14 @@ class DetailedWriter {
     out_ += StrCat("    node", node.id, " [", FormOf(kind), ", label=<", label, ">]\n");
   }
 
-  // "deal 240 B, online 12 B"; empty where nothing is sent.
-  static std::string BytesOf(const GroupCost& cost) {
-    std::string text;
+  // "deal 240 B", "online 12 B"; none where nothing is sent.
+  static std::vector<std::string> BytesOf(const GroupCost& cost) {
+    std::vector<std::string> texts;
     for (size_t i = 0; i < kPhases.size(); ++i) {
       if (cost.bytes[i] == 0) continue;
-      text += StrCat(text.empty() ? "" : ", ", Name(kPhases[i]), " ", HumanBytes(cost.bytes[i]));
+      texts.push_back(StrCat(Name(kPhases[i]), " ", HumanBytes(cost.bytes[i])));
     }
-    return text;
+    return texts;
   }
 
   bool IsUsed(const Node& node) const {
@@ -560,8 +564,9 @@ class DetailedWriter {
     const NodeId producer = program_.producer(wire);
     std::vector<std::string> lines = {CompactType(type)};
     if (inside_.contains(producer) && priced_.insert(producer).second) {
-      const std::string bytes = BytesOf(cost_.OfNode(producer));
-      if (!bytes.empty()) lines.push_back(StrCat("<B>", bytes, "</B>"));
+      for (const std::string& bytes : BytesOf(cost_.OfNode(producer))) {
+        lines.push_back(StrCat("<B>", bytes, "</B>"));
+      }
     }
     edges_ += StrCat("  ", from, " -> ", to, " [label=<", EdgeLabel(lines), ">, tooltip=\"",
                      type.ToString(), "\", color=\"", Color(type.sharing), "\"",
@@ -606,8 +611,8 @@ class DetailedWriter {
       if (where.first != frame) continue;
       const auto picture = links_.find(elsewhere.layer);
       const auto own = links_.find(LayerOfPath(prefix_));
-      const bool is_link = picture != links_.end() &&
-                           (own == links_.end() || own->second != picture->second);
+      const bool is_link =
+          picture != links_.end() && (own == links_.end() || own->second != picture->second);
       out_ += StrCat("    outside", elsewhere.index, " [shape=box, style=dashed",
                      is_link ? LinkTo(links_, elsewhere.layer) : "", ", label=<",
                      Underlined(EscapeLabel(where.second), is_link), ">]\n");

@@ -21,11 +21,12 @@ namespace fs = std::filesystem;
 CommandLine GraphCommandLine() {
   CommandLine command_line(
       "lutra-analyze graph",
-      StrCat("Draws the program of a model, or of a run (RUN is its directory), with Graphviz:\n"
-             "program.svg, collapsed by layer, and layer-N.svg, each layer in full; of consecutive\n"
-             "layers of equal cost the first. The pictures are linked: a click on a layer opens it.\n"
-             "\n",
-             kModelsHelp));
+      StrCat(
+          "Draws the program of a model, or of a run (RUN is its directory), with Graphviz:\n"
+          "program.svg, collapsed by layer, and layer-N.svg, each layer in full; of consecutive\n"
+          "layers of equal cost the first. The pictures are linked: a click on a layer opens it.\n"
+          "\n",
+          kModelsHelp));
   command_line.SetPositionals("MODEL|RUN", 1, 1);
   AddProgramFlags(command_line);
   command_line

@@ -27,8 +27,8 @@ void AddProgramFlags(CommandLine& command_line) {
 
 Status RefuseProgramFlags(const Arguments& arguments, std::span<const std::string_view> taken,
                           std::string_view why) {
-  constexpr std::array<std::string_view, 7> kFlags = {"batch",      "linear", "lookup",  "embedding",
-                                                      "deployment", "tables", "rounding"};
+  constexpr std::array<std::string_view, 7> kFlags = {
+      "batch", "linear", "lookup", "embedding", "deployment", "tables", "rounding"};
   for (const std::string_view flag : kFlags) {
     const bool is_taken = std::find(taken.begin(), taken.end(), flag) != taken.end();
     if (!is_taken && arguments.Has(flag)) return InvalidArgument("--", flag, ": expected ", why);

@@ -21,7 +21,7 @@ constexpr double kColumnGap = 16;    // least room between the boxes of two role
 constexpr double kLabelMargin = 16;  // of a label, from the ends of its arrow
 constexpr double kBoxMargin = 12;    // of a box's text, both sides together
 constexpr double kHeadsApart = 800;  // in a tall picture, from the heads of the columns to the next
-constexpr double kHeads = 30;        // height of a row of heads
+constexpr double kHeads = 40;        // height of a row of heads
 constexpr double kArrow = 23;        // height of an arrow with its label
 constexpr double kSecondLabel = 12;  // more of one with a label below it
 constexpr size_t kMostFormulaNodes = 20;
@@ -71,9 +71,11 @@ struct ArrowText {
   std::string below;  // which nodes, where they are not those of the row
 
   double Width() const {
-    return std::max(ContentWidth() + SizeWidth(), TextWidth(below, kSmallSize)) + kLabelMargin;
+    return std::max(ContentWidth() + Gap() + SizeWidth(), TextWidth(below, kSmallSize)) +
+           kLabelMargin;
   }
   double ContentWidth() const { return TextWidth(content, kFontSize); }
+  double Gap() const { return 3 + 0.04 * ContentWidth(); }  // more where fonts may differ more
   double SizeWidth() const { return TextWidth(size, kFontSize, true); }
   double Height() const { return kArrow + (below.empty() ? 0 : kSecondLabel); }
 };
@@ -280,14 +282,14 @@ class TraceDrawer {
       std::vector<std::string> parts;
       for (const std::string& content : message.contents) parts.push_back(Typeset(content));
       for (const std::string& name : message.named) parts.push_back(EscapeLabel(name));
-      contents = CommaSeparated(parts);
+      contents = parts.size() == 2 ? StrCat(parts[0], "; ", parts[1]) : parts[0];
     }
     if (contents.empty()) {
       std::set<std::string> protocols;
       for (const NodeId id : message.nodes) protocols.insert(NodeOf(id).spec.protocol);
       contents = EscapeLabel(CommaSeparated(protocols));
     }
-    text.content = contents + ":\u00a0";
+    text.content = contents + ":";
     const std::vector<std::string> names = NamesOf(message.nodes);
     if (names != NamesOf(of_row)) {
       const std::vector<std::string> below = Wrap(names, 2 * kMarginCharacters, 1);
@@ -376,8 +378,8 @@ class TraceDrawer {
     for (size_t i = 0; i < rows_.size(); ++i) {
       const bool begins = i == 0 || trace_.rows[i].phase != trace_.rows[i - 1].phase;
       y += begins ? 22 : 6;
-      if (!begins && y + rows_[i].height - last_heads > kHeadsApart) {
-        more_heads.push_back(y + kHeads / 2);
+      if (!begins && i + 1 < rows_.size() && y + rows_[i].height - last_heads > kHeadsApart) {
+        more_heads.push_back(y + kHeads / 2 - 4);
         last_heads = y;
         y += kHeads;
       }
@@ -448,11 +450,11 @@ class TraceDrawer {
   void DrawHeads(double top) {
     for (size_t i = 0; i < columns_.size(); ++i) {
       const Role role = trace_.roles[i];
-      canvas_.Label(columns_[i], top,
-                    StrCat("<TABLE BORDER=\"2\" CELLBORDER=\"0\" CELLPADDING=\"4\" COLOR=\"",
-                           Color(role), "\" BGCOLOR=\"", Tint(role),
-                           "\" STYLE=\"ROUNDED\"><TR><TD>", "<FONT POINT-SIZE=\"12\"><B>",
-                           Title(role), "</B></FONT></TD></TR></TABLE>"));
+      canvas_.Label(
+          columns_[i], top,
+          StrCat("<TABLE BORDER=\"2\" CELLBORDER=\"0\" CELLPADDING=\"4\" COLOR=\"", Color(role),
+                 "\" BGCOLOR=\"", Tint(role), "\" STYLE=\"ROUNDED\"><TR><TD>",
+                 "<FONT POINT-SIZE=\"12\"><B>", Title(role), "</B></FONT></TD></TR></TABLE>"));
     }
   }
 
@@ -478,12 +480,12 @@ class TraceDrawer {
         "CELLSPACING=\"0\" COLOR=\"",
         Color(role), "\" BGCOLOR=\"", Tint(role),
         "\"><TR><TD><TABLE BORDER=\"0\" CELLBORDER=\"0\" "
-        "CELLPADDING=\"1\" CELLSPACING=\"0\" WIDTH=\"",
+        "CELLPADDING=\"0\" CELLSPACING=\"0\" WIDTH=\"",
         Fixed(box.width - kBoxMargin, 0), "\">");
     for (size_t i = 0; i < box.lines.size(); ++i) {
       const bool bold = box.headings[i];
-      html += StrCat("<TR><TD ALIGN=\"LEFT\">", bold ? "<B>" : "", box.lines[i], bold ? "</B>" : "",
-                     "</TD></TR>");
+      html += StrCat("<TR><TD ALIGN=\"LEFT\" HEIGHT=\"", Fixed(kLine, 0), "\">", bold ? "<B>" : "",
+                     box.lines[i], bold ? "</B>" : "", "</TD></TR>");
     }
     html += "</TABLE></TD></TR>";
     canvas_.Label(columns_[ColumnOf(role)], top + box.height / 2, html + "</TABLE>");
@@ -493,14 +495,14 @@ class TraceDrawer {
                  double top) {
     const double from = columns_[ColumnOf(message.from)], to = columns_[ColumnOf(message.to)];
     const double y = top + 20, middle = (from + to) / 2;
-    const std::string above = StrCat(Cell(text.content, text.ContentWidth(), "RIGHT"),
-                                     Cell(StrCat("<B>", text.size, "</B>"), text.SizeWidth(),
-                                          "LEFT"));
+    const std::string above =
+        StrCat(Cell(text.content, text.ContentWidth(), "RIGHT"), Cell("", text.Gap(), "LEFT"),
+               Cell(StrCat("<B>", text.size, "</B>"), text.SizeWidth(), "LEFT"));
     canvas_.Label(middle, y - 9, OnWhite(above));
     if (!text.below.empty()) {
-      canvas_.Label(middle, y + 9,
-                    OnWhite(Cell(Small(text.below, kGrey), TextWidth(text.below, kSmallSize),
-                                 "CENTER")));
+      canvas_.Label(
+          middle, y + 9,
+          OnWhite(Cell(Small(text.below, kGrey), TextWidth(text.below, kSmallSize), "CENTER")));
     }
     const std::string round =
         row.phase == Phase::kOnline ? StrCat(", round ", row.level + options_.first_round) : "";

@@ -139,8 +139,8 @@ class TraceCollector {
     }
   }
 
-  static void AddPart(const Node& node, const LinkCost& link,
-                      const std::vector<FigureLine>& figure, std::vector<TraceMessage>& messages) {
+  static void AddPart(const Node& node, const LinkCost& link, const std::vector<FigureLine>& figure,
+                      std::vector<TraceMessage>& messages) {
     auto message = std::find_if(messages.begin(), messages.end(), [&](const TraceMessage& each) {
       return each.from == link.from && each.to == link.to;
     });

@@ -44,8 +44,8 @@ Status AddLayers(const std::vector<LayerPicture>& layers, const DirectoryFiles& 
   return absl::OkStatus();
 }
 
-Status AddTraces(const ProgramCost& cost, const Trace& trace, const std::vector<LayerPicture>& layers,
-                 std::vector<ReportDrawing>& drawings) {
+Status AddTraces(const ProgramCost& cost, const Trace& trace,
+                 const std::vector<LayerPicture>& layers, std::vector<ReportDrawing>& drawings) {
   if (layers.empty()) return absl::OkStatus();
   const auto largest = std::max_element(
       layers.begin(), layers.end(), [](const auto& a, const auto& b) { return a.nodes < b.nodes; });

@@ -50,12 +50,13 @@ std::string ProtocolsHelp() {
 CommandLine TraceCommandLine() {
   CommandLine command_line(
       "lutra-analyze trace",
-      StrCat("Draws a protocol trace with Graphviz, trace-NAME.svg and .pdf (NAME says the form too\n"
-             "where it is not the default): roles as columns,\n"
-             "rounds as rows, messages as arrows with their sizes, offline above online. Of a\n"
-             "protocol, of a part of a model, or of a run (RUN is its directory), with the time\n"
-             "that each role worked in a session. Nothing runs.\n\n",
-             ProtocolsHelp(), "\n", kModelsHelp));
+      StrCat(
+          "Draws a protocol trace with Graphviz, trace-NAME.svg and .pdf (NAME says the form too\n"
+          "where it is not the default): roles as columns,\n"
+          "rounds as rows, messages as arrows with their sizes, offline above online. Of a\n"
+          "protocol, of a part of a model, or of a run (RUN is its directory), with the time\n"
+          "that each role worked in a session. Nothing runs.\n\n",
+          ProtocolsHelp(), "\n", kModelsHelp));
   command_line.SetPositionals("PROTOCOL[:size=value,...]|MODEL|RUN", 1, 1);
   AddProgramFlags(command_line);
   command_line
@@ -138,7 +139,8 @@ std::vector<std::string> GivenForms(const Arguments& arguments) {
   return forms;
 }
 
-// "lookup-direct-replicated": a name with its forms, so that no form's picture takes another's place.
+// "lookup-direct-replicated": a name with its forms, so that no form's picture takes another's
+// place.
 std::string NameWith(std::string name, const std::vector<std::string>& forms) {
   for (const std::string& form : forms) {
     const size_t space = form.find(' ');
@@ -200,14 +202,10 @@ StatusOr<Traced> TracedProtocol(const Registry& registry, const std::string& arg
     return InvalidArgument(name, ": expected sizes with which something is done, found ", sizes);
   }
   const std::vector<std::string> forms = GivenForms(arguments);
-  const std::string note =
-      forms.empty() ? sizes : StrCat(CommaSeparated(forms), ", ", sizes);
-  Traced traced{NameWith(name, forms),
-                name,
-                std::make_unique<Program>(std::move(built.program)),
-                std::string(kProtocolScope),
-                true,
-                note};
+  const std::string note = forms.empty() ? sizes : StrCat(CommaSeparated(forms), ", ", sizes);
+  Traced traced{
+      NameWith(name, forms),       name, std::make_unique<Program>(std::move(built.program)),
+      std::string(kProtocolScope), true, note};
   return traced;
 }
 
@@ -322,8 +320,8 @@ std::string Advice(const ProgramCost& cost) {
       std::max_element(layers.begin(), layers.end(),
                        [](const GroupCost& a, const GroupCost& b) { return a.nodes < b.nodes; });
   return StrCat(": take a part, with --path (",
-                largest == layers.end() ? "" : std::string_view(largest->name),
-                ") or --rounds (1-", kMostTraceRounds, ")");
+                largest == layers.end() ? "" : std::string_view(largest->name), ") or --rounds (1-",
+                kMostTraceRounds, ")");
 }
 
 }  // namespace
@@ -344,9 +342,9 @@ StatusOr<std::string> RunTrace(const Registry& registry, std::span<const std::st
   StatusOr<ProtocolTrace> trace = TraceOfProgram(cost, selection);
   if (!trace.ok()) {
     const bool is_too_much = absl::IsOutOfRange(trace.status());
-    return Annotate(is_too_much ? InvalidArgument(OneLine(trace.status()), Advice(cost))
-                                : trace.status(),
-                    traced.title);
+    return Annotate(
+        is_too_much ? InvalidArgument(OneLine(trace.status()), Advice(cost)) : trace.status(),
+        traced.title);
   }
   const std::string graph = TraceGraph(traced.title, cost, *trace, options);
   std::string name = StrCat("trace-", traced.name);

@@ -155,8 +155,8 @@ std::vector<std::string> Wrap(const std::vector<std::string>& names, size_t char
 }
 
 std::string_view Title(Role role) {
-  constexpr std::array<std::string_view, kRoles.size()> kTitles = {"dealer", "P0", "P1", "P2",
-                                                                   "model owner", "data owner"};
+  constexpr std::array<std::string_view, kRoles.size()> kTitles = {
+      "dealer", "P0", "P1", "P2", "model owner", "data owner"};
   return kTitles[Index(role)];
 }
 

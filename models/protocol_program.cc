@@ -51,6 +51,7 @@ constexpr std::array kNormSizes = {kRows, kWidth,
                                    ProtocolSize{"index_bits", 4, 8, 8, "of the residual stream"}};
 constexpr std::array kMaximumSizes = {kRows, kWidth, ProtocolSize{"bits", 1, 10, 4, "of a value"}};
 
+constexpr std::span<const std::string_view> kNoForms;
 constexpr std::array<std::string_view, 1> kLinearForm = {"linear"};
 constexpr std::array<std::string_view, 3> kLookupForms = {"lookup", "sharing", "tables"};
 constexpr std::array<std::string_view, 3> kSoftmaxForms = {"lookup", "tables", "rounding"};
@@ -244,7 +245,7 @@ constexpr std::array kEntries = {
     Entry{"fully_connected", "a layer, with weights and bias of the model owner", kConnectedSizes,
           &ProtocolBuilder::AddFullyConnected, kLinearForm},
     Entry{"input", "an owner's value becomes a replicated one", kElementSizes,
-          &ProtocolBuilder::AddInput, {}},
+          &ProtocolBuilder::AddInput, kNoForms},
     Entry{"layer_norm", "LayerNorm of rows, by tables", kNormSizes, &ProtocolBuilder::AddLayerNorm,
           kNormForms},
     Entry{"lookup", "lookups in tables at shared indices", kLookupSizes,
@@ -252,16 +253,17 @@ constexpr std::array kEntries = {
     Entry{"matrix_product", "matrix products of two values of the data owner", kMatrixSizes,
           &ProtocolBuilder::AddMatrixProduct, kLinearForm},
     Entry{"max", "the maximum of every row, by a tournament of two-input tables", kMaximumSizes,
-          &ProtocolBuilder::AddMaximum, {}},
-    Entry{"reshare", "additive to replicated", kElementSizes, &ProtocolBuilder::AddReshare, {}},
+          &ProtocolBuilder::AddMaximum, kNoForms},
+    Entry{"reshare", "additive to replicated", kElementSizes, &ProtocolBuilder::AddReshare,
+          kNoForms},
     Entry{"reveal", "a value is opened to the data owner", kElementSizes,
-          &ProtocolBuilder::AddReveal, {}},
+          &ProtocolBuilder::AddReveal, kNoForms},
     Entry{"softmax", "softmax of every row, by a multi-input table", kSoftmaxSizes,
           &ProtocolBuilder::AddSoftmax, kSoftmaxForms},
     Entry{"sum_of_squares", "the sum of squares of every row", kRowSizes,
           &ProtocolBuilder::AddSumOfSquares, kLinearForm},
     Entry{"top_bits", "the top bits of a value, with a rounding coin", kTopBitsSizes,
-          &ProtocolBuilder::AddTopBits, {}},
+          &ProtocolBuilder::AddTopBits, kNoForms},
 };
 
 StatusOr<const Entry*> FindEntry(std::string_view protocol) {

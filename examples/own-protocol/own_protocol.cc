@@ -61,6 +61,25 @@ class Square final : public Protocol {
     return "delta = x - Delta, where Delta is uniform, unknown to it and used once: uniform";
   }
 
+  std::vector<FigureLine> Figure(const Node&) const override {
+    constexpr bool kAfter = true;  // what is done on messages
+    return {{Phase::kDeal, Role::kDealer, "Delta = F(d1) + F(d2), S = Delta^2"},
+            {Phase::kDeal, Role::kDealer, "S2 = S - F(d1), first half"},
+            {Phase::kDeal, Role::kDealer, "S1 = S - F(d2), second half"},
+            {Phase::kDeal, Role::kP1, "Delta1 = F(d1); S1 = F(d1), first half"},
+            {Phase::kDeal, Role::kP2, "Delta2 = F(d2); S2 = F(d2), second half"},
+            {Phase::kDeal, Role::kDealer, "S1, second half", Role::kP1},
+            {Phase::kDeal, Role::kDealer, "S2, first half", Role::kP2},
+            {Phase::kOnline, Role::kP1, "delta1 = x1 - Delta1"},
+            {Phase::kOnline, Role::kP1, "delta1", Role::kP2},
+            {Phase::kOnline, Role::kP2, "delta2 = x2 - Delta2"},
+            {Phase::kOnline, Role::kP2, "delta2", Role::kP1},
+            {Phase::kOnline, Role::kP1, "delta = delta1 + delta2", {}, kAfter},
+            {Phase::kOnline, Role::kP1, "y1 = delta^2 + 2 delta.Delta1 + S1", {}, kAfter},
+            {Phase::kOnline, Role::kP2, "delta = delta1 + delta2", {}, kAfter},
+            {Phase::kOnline, Role::kP2, "y2 = 2 delta.Delta2 + S2", {}, kAfter}};
+  }
+
   void Ideal(ClearView& view) const override {
     view.outputs[0] = Product(*view.inputs[0], *view.inputs[0]);
   }
@@ -137,7 +156,11 @@ Status Main() {
   run.summary.model = "x^4 + x";
   LUTRA_RETURN_IF_ERROR(
       WriteRunDirectory("own-run", {run.summary, built.program, run.ledger, run.trace}));
-  return Analyze(registry, std::vector<std::string>{"report", "own-run"}).status();
+  using Arguments = std::vector<std::string>;
+  LUTRA_RETURN_IF_ERROR(
+      Analyze(registry, Arguments{"trace", "own-run", "--path", "quartic", "--out", "own-run"})
+          .status());
+  return Analyze(registry, Arguments{"report", "own-run"}).status();
 }
 
 }  // namespace

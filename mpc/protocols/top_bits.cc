@@ -40,7 +40,7 @@ class TopBitsProtocol final : public Protocol {
     const int from = node.input_types[0].ring.bits();
     const int shift = from - node.output_types[0].ring.bits();
     const std::string sum =
-        Addend(node) == 0 ? "z1" : StrCat("(z1 + ", AddendText(node), " mod 2^", from, ")");
+        Addend(node) == 0 ? "z1" : StrCat("((z1 + ", AddendText(node), ") mod 2^", from, ")");
     return {{node.phase, Role::kP1, StrCat("y1 = floor(", sum, " / 2^", shift, ")")},
             {node.phase, Role::kP2, StrCat("y2 = floor(z2 / 2^", shift, ")")}};
   }
@@ -96,7 +96,7 @@ class TopBitsProtocol final : public Protocol {
   // "7"; "2^63 - 1" of what has many digits.
   static std::string AddendText(const Node& node) {
     const uint64_t a = Addend(node);
-    const int bits = std::bit_width(a);
+    const auto bits = static_cast<int>(std::bit_width(a));
     const bool is_power = std::has_single_bit(a + 1) && bits > 13;
     return is_power ? StrCat("2^", bits, " - 1") : StrCat(a);
   }
