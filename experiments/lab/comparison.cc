@@ -47,7 +47,7 @@ std::string One(std::string_view amount, double value) {
   return HumanCell(UnitOf(amount), Median{value, value, value, 1});
 }
 
-std::string TextOf(std::string_view name, const Amount& amount) {
+std::string AmountText(std::string_view name, const Amount& amount) {
   if (amount.low == amount.high) return One(name, amount.low);
   return StrCat(One(name, amount.low), " to ", One(name, amount.high));
 }
@@ -58,10 +58,10 @@ const Amount* Find(const ComparisonRow& row, std::string_view name) {
 }
 
 std::string Cell(const ComparisonRow& row, const std::string& name) {
-  if (const Amount* amount = Find(row, name)) return TextOf(name, *amount);
+  if (const Amount* amount = Find(row, name)) return AmountText(name, *amount);
   if (name == "offline_bytes") {
     const Amount* each = Find(row, "offline_bytes_per_party");
-    if (each != nullptr) return TextOf(name, *each) + " a party";
+    if (each != nullptr) return AmountText(name, *each) + " a party";
   }
   return "-";
 }
