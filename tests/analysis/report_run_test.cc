@@ -382,7 +382,7 @@ TEST_CASE("A run that kept no secret says so", "[report]") {
   CHECK(!Has(ReportMarkdown(run.report()), "encrypted"));
   CHECK(!Has(ReportMarkdown(run.report()), "kept no secret"));
   run.facts.command.emplace_back("--insecure-plaintext");
-  run.facts.seed = "7";
+  run.facts.seed = StrCat(7);
   CHECK(Has(ReportMarkdown(run.report()), "Links were not encrypted"));
   CHECK(Has(ReportMarkdown(run.report()), "this run kept no secret"));
 }
