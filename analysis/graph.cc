@@ -411,9 +411,10 @@ class DetailedWriter {
     };
     out_ += StrCat("  legend [shape=plain, fontsize=", kLegendSize,
                    ", label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"4\">");
-    if (!links_.empty()) {
-      out_ +=
-          row(StrCat(" HREF=\"", kProgramPicture, ".svg\""), Underlined("the whole program", true));
+    if (!links_.empty()) {  // by itself Graphviz numbers what has no ID through all that it draws
+      out_ += row(StrCat(" ID=\"whole\" HREF=\"", kProgramPicture, ".svg\" TOOLTIP=\"opens ",
+                         kProgramPicture, ".svg\""),
+                  Underlined("the whole program", true));
     }
     out_ += row("", "<B>Nodes</B>");
     for (const Kind kind : kKinds) {

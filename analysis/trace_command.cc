@@ -187,7 +187,6 @@ StatusOr<Traced> TracedProtocol(const Registry& registry, const std::string& arg
   parameters.lookup = options.lookup;
   parameters.rounding = options.rounding;
   parameters.deployment = options.deployment;
-  parameters.private_tables = options.private_tables;
   LUTRA_ASSIGN_OR_RETURN(const std::string sharing,
                          arguments.Choice("sharing", "additive", {"additive", "replicated"}));
   if (sharing == "replicated") parameters.sharing = Sharing::kReplicated;

@@ -53,9 +53,9 @@ constexpr std::array kMaximumSizes = {kRows, kWidth, ProtocolSize{"bits", 1, 10,
 
 constexpr std::span<const std::string_view> kNoForms;
 constexpr std::array<std::string_view, 1> kLinearForm = {"linear"};
-constexpr std::array<std::string_view, 3> kLookupForms = {"lookup", "sharing", "tables"};
-constexpr std::array<std::string_view, 3> kSoftmaxForms = {"lookup", "tables", "rounding"};
-constexpr std::array<std::string_view, 4> kNormForms = {"linear", "lookup", "tables", "rounding"};
+constexpr std::array<std::string_view, 2> kLookupForms = {"lookup", "sharing"};
+constexpr std::array<std::string_view, 2> kSoftmaxForms = {"lookup", "rounding"};
+constexpr std::array<std::string_view, 3> kNormForms = {"linear", "lookup", "rounding"};
 
 // Adds one protocol to a program.
 class ProtocolBuilder {

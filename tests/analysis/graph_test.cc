@@ -1,15 +1,24 @@
 #include "analysis/graph.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <memory>
 #include <regex>
 #include <set>
 
+#include "analysis/analyze.h"
+#include "core/file.h"
+#include "models/bert_program.h"
+#include "models/synthetic.h"
 #include "tests/analysis/programs.h"
 #include "tests/analysis/svg.h"
 
 namespace lutra {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct Drawn {
   explicit Drawn(int layers) {
@@ -66,7 +75,8 @@ TEST_CASE("One layer in full has its nodes, their edges and what is around it",
   CHECK(Count(*graph, "subgraph cluster") == 2);
   CHECK(Count(*graph, "square: 3 to 16 bits") == 1);
   CHECK(Count(*graph, "additive Z_2^3 [3, 5]") == 1);
-  CHECK(Count(*graph, "<B>deal 240 B, online 12 B</B>") == 1);
+  CHECK(Count(*graph, "<B>deal 240 B</B>") == 1);
+  CHECK(Count(*graph, "<B>online 12 B</B>") == 1);
   CHECK(Count(*graph, "<BR/>round 4") == 1);
 
   const auto all = DetailedGraph("all", *drawn.cost, "");
@@ -137,6 +147,72 @@ TEST_CASE("A deep layer is drawn in columns, with every value on both sides", "[
   CHECK(Count(*graph, "label=<to step") == columns - 1);
   CHECK(Count(*graph, "label=<from step") == columns - 1);
   CHECK(RenderSvg(*graph).ok());
+}
+
+TEST_CASE("In pictures of a model no text lies on another, nor a label on its edge",
+          "[analysis][graph]") {
+  const Registry registry = Registry::WithBuiltins();
+  for (const LinearForm linear : {LinearForm::kMasked, LinearForm::kReplicated}) {
+    BertProgramOptions options;
+    options.linear = linear;
+    const auto shape =
+        ParseSyntheticShape("synthetic:hidden=16,layers=2,heads=2,sequence=5,vocabulary=11");
+    REQUIRE(shape.ok());
+    const auto program = BuildBertShape(registry, ModelShapeOf(*shape), options);
+    REQUIRE(program.ok());
+    const ProgramCost cost(*program);
+    const DirectoryFiles graphs = ProgramGraphs("a model", cost, LayerPicturesOf(cost));
+    REQUIRE(graphs.contains("layer-0"));
+    for (const auto& [name, graph] : graphs) {
+      INFO(name);
+      const auto svg = RenderSvg(graph);
+      REQUIRE(svg.ok());
+      CHECK(IsWellFormed(*svg));
+      const std::vector<SvgText> texts = TextsOf(*svg);
+      CHECK(texts.size() > 10);
+      CHECK(OverlapIn(texts) == "");
+      CHECK(CrossedIn(*svg) == "");
+      const bool is_same = *RenderSvg(graph) == *svg;
+      CHECK(is_same);
+    }
+  }
+}
+
+TEST_CASE("A layer drawn by itself is linked to what is there", "[analysis][graph]") {
+  std::string folder = (fs::temp_directory_path() / "lutra-graph-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const std::string out = (fs::path(folder) / "pictures").string();
+  const std::string model = "synthetic:hidden=16,layers=3,heads=2,sequence=5,vocabulary=11";
+  const auto draw = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"graph", model, "--out", out};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto written = Analyze(arguments);
+    INFO(OneLine(written.status()));
+    REQUIRE(written.ok());
+  };
+  const auto links = [&](const char* file) {
+    const auto svg = ReadTextFile(fs::path(out) / file, 1 << 20);
+    REQUIRE(svg.ok());
+    std::set<std::string> found;
+    static const std::regex kLink("xlink:href=\"([^\"]*)\"");
+    for (std::sregex_iterator link(svg->begin(), svg->end(), kLink), end; link != end; ++link) {
+      found.insert((*link)[1]);
+    }
+    return found;
+  };
+  draw({});
+  const std::set<std::string> all = links("program.svg");
+  CHECK(all.contains("layer-0.svg"));
+  draw({"--layer", "1"});
+  std::set<std::string> with_one = all;
+  with_one.insert("layer-1.svg");
+  CHECK((links("program.svg") == all || links("program.svg") == with_one));
+  CHECK(links("layer-1.svg").contains("program.svg"));
+  for (const std::string& link : links("program.svg")) CHECK(fs::exists(fs::path(out) / link));
+  const auto error = Analyze(std::vector<std::string>{"graph", model, "--layer", "3"});
+  REQUIRE(!error.ok());
+  CHECK(OneLine(error.status()).find("--layer") != std::string::npos);
+  fs::remove_all(folder);
 }
 
 TEST_CASE("Graphs become pictures, again and again", "[analysis][graph]") {

@@ -145,6 +145,9 @@ TEST_CASE("A whole model's layer is drawn with names of operations", "[analysis]
   const ProgramCost cost(*program);
   const std::string graph = TraceGraph("layer", cost, TraceOf(cost, "layers.1"));
   CHECK(Drawn(graph) == Expected(cost, "layers.1"));
+  const auto svg = RenderSvg(graph, Layout::kFixed);
+  REQUIRE(svg.ok());
+  CHECK(OverlapIn(TextsOf(*svg)) == "");
   CHECK(Count(graph, "attention.query") > 0);
   CHECK(Count(graph, "reshare \u00d7") > 0);
   CHECK(Count(graph, "\u03b4") == 0);
@@ -186,6 +189,114 @@ TEST_CASE("Figures have a message for each link of the closed form", "[analysis]
   CHECK(figures > 100);
 }
 
+// What a role's lines say before one of them: "S1" of "S1[r] = ..", and what it was sent.
+class Definitions {
+ public:
+  void Add(Role role, std::string_view text, bool is_message) {
+    static const std::regex kDefined("([A-Za-z]+'*[0-9]?)(\\[[^\\]]*\\])? = ");
+    static const std::regex kName("[A-Za-z]+'*[0-9]?");
+    const std::string line(text);
+    const std::regex& names = is_message ? kName : kDefined;
+    for (std::sregex_iterator match(line.begin(), line.end(), names), end; match != end; ++match) {
+      defined_[role].insert(is_message ? (*match)[0] : (*match)[1]);
+    }
+  }
+
+  // The names of shares, masks and products in a line that the role has from nowhere.
+  std::string MissingIn(Role role, const std::string& line) {
+    static const std::regex kOfProtocol("\\b(S'*|Delta'*|delta'*|alpha|z)[0-9]?(?![A-Za-z])");
+    std::string missing;
+    for (std::sregex_iterator match(line.begin(), line.end(), kOfProtocol), end; match != end;
+         ++match) {
+      if (!defined_[role].contains((*match)[0])) missing += StrCat(" ", (*match)[0].str());
+    }
+    return missing;
+  }
+
+ private:
+  std::map<Role, std::set<std::string>> defined_;
+};
+
+// Every name of the figure of a node, in the order of what happens, that nobody defined.
+std::string UndefinedIn(const Node& node) {
+  const std::vector<FigureLine> figure = node.protocol->Figure(node);
+  Definitions definitions;
+  std::string undefined;
+  for (const Phase phase : kPhases) {
+    for (const int step : {0, 1, 2}) {  // before messages, messages, after them
+      for (const FigureLine& line : figure) {
+        const int its_step = line.to.has_value() ? 1 : line.after ? 2 : 0;
+        if (line.phase != phase || its_step != step) continue;
+        if (!line.to.has_value()) definitions.Add(line.role, line.text, false);
+        undefined += definitions.MissingIn(line.role, line.text);
+        if (line.to.has_value()) definitions.Add(*line.to, line.text, true);
+      }
+    }
+  }
+  return undefined;
+}
+
+std::string TextOf(const std::vector<FigureLine>& figure) {
+  std::string text;
+  for (const FigureLine& line : figure) text += line.text + "\n";
+  return text;
+}
+
+// The first node of a protocol by itself that is not an owner's value, nor made from one.
+const Node& FirstOf(const Alone& alone) {
+  for (const Node& node : alone.program->nodes()) {
+    if (HasPathPrefix(node.spec.path, kProtocolScope)) return node;
+  }
+  FAIL("no node");
+  return alone.program->nodes()[0];
+}
+
+TEST_CASE("Every name in a figure is defined before it is used", "[analysis][protocol_trace]") {
+  size_t figures = 0;
+  for (const std::string_view protocol : ProtocolProgramNames()) {
+    for (const ProtocolParameters& form : AllForms()) {
+      const Alone alone(protocol, form);
+      for (const Node& node : alone.program->nodes()) {
+        const bool is_given = node.spec.protocol == "top_bits" || node.spec.protocol == "reveal" ||
+                              node.spec.protocol == "reshare";  // z is what comes in
+        const std::vector<FigureLine> figure = node.protocol->Figure(node);
+        if (figure.empty() || is_given) continue;
+        ++figures;
+        INFO(node.ToString() << " of " << protocol << ":\n" << TextOf(figure));
+        CHECK(UndefinedIn(node) == "");
+      }
+    }
+  }
+  CHECK(figures > 50);
+}
+
+TEST_CASE("A figure has the node's operands, inputs and tables", "[analysis][protocol_trace]") {
+  for (const LinearForm linear : {LinearForm::kMasked, LinearForm::kReplicated}) {
+    ProtocolParameters parameters;
+    parameters.linear = linear;
+    const auto text = [&](std::string_view protocol) {
+      const Alone alone(protocol, parameters);
+      return TextOf(FirstOf(alone).protocol->Figure(FirstOf(alone)));
+    };
+    CHECK(text("sum_of_squares").find('y') == std::string::npos);
+    CHECK(text("element_product").find("y0") != std::string::npos);
+  }
+  for (const int inputs : {1, 2}) {
+    for (const int outputs : {1, 3}) {
+      ProtocolParameters parameters;
+      parameters.sizes = {{"inputs", inputs}, {"outputs", outputs}, {"index_bits", 3}};
+      const Alone alone("lookup", parameters);
+      const std::string text = TextOf(FirstOf(alone).protocol->Figure(FirstOf(alone)));
+      INFO(text);
+      CHECK((text.find("j1 - Delta'1") != std::string::npos) == (inputs == 2));
+      const char* const rows = inputs == 1 ? "(r + Delta)" : "(r + Delta, s + Delta')";
+      CHECK(Count(text, rows) == static_cast<size_t>(outputs));
+      CHECK((text.find("S''[") != std::string::npos) == (outputs == 3));
+      CHECK((text.find("y''1 = S''1[delta") != std::string::npos) == (outputs == 3));
+    }
+  }
+}
+
 TEST_CASE("Columns are the roles that take part", "[analysis][protocol_trace]") {
   using Roles = std::vector<Role>;
   const auto roles = [](std::string_view protocol, const ProtocolParameters& form = {}) {
@@ -210,7 +321,7 @@ TEST_CASE("Columns are the roles that take part", "[analysis][protocol_trace]") 
   const std::string svg = *RenderSvg(TraceGraph("all", cost, TraceOf(cost, "")), Layout::kFixed);
   for (const char* head : {"model owner", "dealer", "P0", "P1", "P2", "data owner"}) {
     INFO(head);
-    CHECK(Count(svg, StrCat(">", head, "<")) == 2);  // above, and below what is tall
+    CHECK(Count(svg, StrCat(">", head, "<")) == 3);  // above, below and within what is tall
   }
 }
 
@@ -274,6 +385,13 @@ TEST_CASE("The tests of pictures see what is wrong", "[analysis][protocol_trace]
   CHECK(overlap(0, 3) == "above, below");
   CHECK(overlap(0, 12) == "");
   CHECK(overlap(60, 0) == "");
+  const auto crossed = [](double x) {
+    return CrossedIn(StrCat("<g class=\"edge\"><path d=\"M", x, ",0C", x, ",5 ", x, ",9 ", x,
+                            ",20\"/><text text-anchor=\"start\" x=\"0\" y=\"12\" "
+                            "font-size=\"10\">beside</text></g>"));
+  };
+  CHECK(crossed(12) == "beside");
+  CHECK(crossed(-2) == "");
 }
 
 TEST_CASE("Formulas have their letters", "[analysis][protocol_trace]") {
@@ -351,6 +469,20 @@ TEST_CASE("trace draws protocols, models and runs", "[analysis][analyze]") {
   CHECK(error({"max:rows=1,rows=2"}).find("found twice") != std::string::npos);
   CHECK(error({"max", "--path", "a"}) == "--path: expected of a model only");
   CHECK(error({model, "--sharing", "additive"}) == "--sharing: expected of a protocol only");
+  CHECK(error({"max", "--linear", "replicated"}) ==
+        "--linear: expected no such flag, which makes no difference to the protocol max");
+  CHECK(error({"reshare", "--sharing", "replicated"}).find("--sharing: expected no such") == 0);
+  CHECK(error({"lookup", "--lookup", "direct"}).find("with --sharing replicated only") !=
+        std::string::npos);
+  CHECK(error({"max:width=1"}).find("expected sizes with which something is done") !=
+        std::string::npos);
+  CHECK(error({"lookup:"}).find("expected size=number, found ''") != std::string::npos);
+  CHECK(error({"softmax", "--rounds", "9"}) == "--rounds: expected 1 to 4, found 9");
+  for (const char* sharing : {"additive", "replicated"}) {
+    REQUIRE(run({"lookup:elements=2", "--sharing", sharing, "--out", out}).ok());
+  }
+  CHECK(fs::exists(fs::path(out) / "trace-lookup.svg"));
+  CHECK(fs::exists(fs::path(out) / "trace-lookup-replicated.svg"));
   CHECK(error({model, "--path", "layers.9"}).find("layers.9") != std::string::npos);
   CHECK(error({"max", "--rounds", "3-1"}).find("--rounds: expected A-B") == 0);
   CHECK(error({folder}).find("run.json") != std::string::npos);

@@ -2,6 +2,8 @@
 #ifndef LUTRA_TESTS_ANALYSIS_SVG_H_
 #define LUTRA_TESTS_ANALYSIS_SVG_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <regex>
 #include <string>
 #include <string_view>
@@ -93,33 +95,70 @@ inline std::vector<SvgText> TextsOf(std::string_view svg) {
   return texts;
 }
 
+struct SvgBox {
+  double left, right, top, bottom;
+};
+
+// What a text takes in a narrow font.
+inline SvgBox BoxOf(const SvgText& text) {
+  double width = 0;
+  bool in_entity = false;
+  for (const char character : text.text) {
+    constexpr std::string_view kNarrow = " .,:;'|!()[]/fijlrt";
+    const bool goes_on = (static_cast<unsigned char>(character) & 0xC0) == 0x80;
+    if (!in_entity && !goes_on) {
+      width += text.size * (kNarrow.find(character) == kNarrow.npos ? 0.45 : 0.2);
+    }
+    if (character == '&') in_entity = true;
+    if (character == ';') in_entity = false;
+  }
+  const double left = text.middle ? text.x - width / 2 : text.x;
+  return {left, left + width, text.y - 0.7 * text.size, text.y};
+}
+
 // The first two texts that lie on each other, in a narrow font; empty where none do.
 inline std::string OverlapIn(const std::vector<SvgText>& texts) {
-  struct Box {
-    double left, right, top, bottom;
-  };
-  const auto box_of = [](const SvgText& text) {
-    double width = 0;
-    bool in_entity = false;
-    for (const char character : text.text) {
-      constexpr std::string_view kNarrow = " .,:;'|!()[]/fijlrt";
-      const bool goes_on = (static_cast<unsigned char>(character) & 0xC0) == 0x80;
-      if (!in_entity && !goes_on) {
-        width += text.size * (kNarrow.find(character) == kNarrow.npos ? 0.45 : 0.2);
-      }
-      if (character == '&') in_entity = true;
-      if (character == ';') in_entity = false;
-    }
-    const double left = text.middle ? text.x - width / 2 : text.x;
-    return Box{left, left + width, text.y - 0.7 * text.size, text.y};
-  };
   for (size_t i = 0; i < texts.size(); ++i) {
-    const Box a = box_of(texts[i]);
+    const SvgBox a = BoxOf(texts[i]);
     for (size_t j = i + 1; j < texts.size(); ++j) {
-      const Box b = box_of(texts[j]);
+      const SvgBox b = BoxOf(texts[j]);
       const bool apart =
           a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
       if (!apart) return StrCat(texts[i].text, ", ", texts[j].text);
+    }
+  }
+  return "";
+}
+
+// The first label of an edge of Graphviz that its edge goes through; empty where none does.
+inline std::string CrossedIn(const std::string& svg) {
+  static const std::regex kNumber("-?[0-9.]+");
+  for (size_t at = svg.find("class=\"edge\""); at != svg.npos;
+       at = svg.find("class=\"edge\"", at + 1)) {
+    const size_t next = std::min(svg.find("class=\"", at + 1), svg.find("<rect ", at));
+    const std::vector<SvgText> texts = TextsOf(svg.substr(at, next - at));
+    const size_t begin = svg.find(" d=\"", at) + 4, end = svg.find('"', begin);
+    std::vector<double> values;
+    for (std::sregex_iterator number(svg.begin() + static_cast<std::ptrdiff_t>(begin),
+                                     svg.begin() + static_cast<std::ptrdiff_t>(end), kNumber),
+         last;
+         number != last; ++number) {
+      values.push_back(std::stod(number->str()));
+    }
+    // Cubic curves, each from where the last ended.
+    for (size_t i = 0; i + 7 < values.size(); i += 6) {
+      for (double t = 0; t <= 1; t += 1.0 / 64) {
+        const auto at_time = [&](size_t axis) {
+          const double* const p = &values[i + axis];
+          const double u = 1 - t;
+          return u * u * u * p[0] + 3 * u * u * t * p[2] + 3 * u * t * t * p[4] + t * t * t * p[6];
+        };
+        const double x = at_time(0), y = at_time(1);
+        for (const SvgText& text : texts) {
+          const SvgBox box = BoxOf(text);
+          if (x > box.left && x < box.right && y > box.top && y < box.bottom) return text.text;
+        }
+      }
     }
   }
   return "";

@@ -14,7 +14,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / 'examples' / 'own-protocol'
-LONGEST = 150
+LONGEST = 175
 
 
 def run(command, directory, environment=None):
@@ -52,6 +52,9 @@ def check_example(build, scratch):
     assert 'all the same, exactly' in page, page[:2000]
     svg = (run_directory / 'layer-quartic.svg').read_text(encoding='utf-8')
     assert '<svg' in svg and 'example.square' in svg
+    # The figure, with the letters that a paper prints.
+    figure = (run_directory / 'trace-own-run-quartic.svg').read_text(encoding='utf-8')
+    assert 'δ₁ = x₁ − Δ₁' in figure and 'y₂ = 2 δ·Δ₂ + S₂' in figure, figure[:2000]
 
 
 def check_length():
