@@ -3,10 +3,10 @@
 #include <catch2/catch.hpp>
 
 #include "analysis/csv.h"
+#include "analysis/result_column.h"
 #include "core/file.h"
 #include "experiments/lab/data_table.h"
 #include "experiments/lab/figure.h"
-#include "experiments/lab/result_column.h"
 #include "experiments/lab/table.h"
 #include "tests/support/folder.h"
 
