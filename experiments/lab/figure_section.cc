@@ -49,7 +49,8 @@ class FigureReader {
       spec_.style = kStyles.at(style);
     }
     if (!table_.Has("log")) return absl::OkStatus();
-    LUTRA_ASSIGN_OR_RETURN(const std::string log, table_.Choice("log", {"x", "y", "xy"}));
+    std::string log;
+    LUTRA_ASSIGN_OR_RETURN(log, table_.Choice("log", {"x", "y", "xy"}));
     spec_.log_x = log != "y";
     spec_.log_y = log != "x";
     if (spec_.style == Style::kLines) return absl::OkStatus();
