@@ -100,8 +100,8 @@ double NumberAt(const ReportTable& table, size_t row, std::string_view column) {
   return number == nullptr ? 0 : *number;
 }
 
-Outcome OutcomeOf(LinearForm linear, LookupForm lookup) {
-  Case given;
+// The case, whose registry the program needs, outlives the outcome.
+Outcome OutcomeOf(Case& given, LinearForm linear, LookupForm lookup) {
   AddLayers(given, 2, linear, lookup);
   return RunCase(given);
 }
@@ -134,7 +134,8 @@ void CheckGroups(const ReportTable& table, std::string_view column,
 TEST_CASE("Splits by node are those of the ledger", "[report]") {
   const int64_t sessions = GENERATE(1, 3);
   const bool direct = GENERATE(false, true);
-  const Outcome outcome = OutcomeOf(direct ? LinearForm::kReplicated : LinearForm::kMasked,
+  Case given;
+  const Outcome outcome = OutcomeOf(given, direct ? LinearForm::kReplicated : LinearForm::kMasked,
                                     direct ? LookupForm::kDirect : LookupForm::kReshare);
   const Report report = RunOf(outcome, sessions).report();
   CheckGroups(
@@ -155,7 +156,8 @@ TEST_CASE("Splits by node are those of the ledger", "[report]") {
 
 TEST_CASE("Splits by role and link are those of the messages", "[report]") {
   const int64_t sessions = GENERATE(1, 3);
-  const Outcome outcome = OutcomeOf(LinearForm::kReplicated, LookupForm::kReshare);
+  Case given;
+  const Outcome outcome = OutcomeOf(given, LinearForm::kReplicated, LookupForm::kReshare);
   const Run run = RunOf(outcome, sessions);
   const Report report = run.report();
   std::map<std::tuple<std::string, std::string, std::string>, Ledger::Traffic> links;
@@ -199,7 +201,8 @@ TEST_CASE("Splits by role and link are those of the messages", "[report]") {
 }
 
 TEST_CASE("Rounds are those of the ledger, and only the online phase has some", "[report]") {
-  const Outcome outcome = OutcomeOf(LinearForm::kReplicated, LookupForm::kReshare);
+  Case given;
+  const Outcome outcome = OutcomeOf(given, LinearForm::kReplicated, LookupForm::kReshare);
   const Report report = RunOf(outcome, 3).report();
   std::map<int64_t, std::map<std::string, int64_t>> expected;
   for (const auto& [part, bits] : outcome.ledger.bits()) {
@@ -250,8 +253,9 @@ TEST_CASE("Protocols beyond the largest are put together, round by round", "[rep
 
 TEST_CASE("Parts of a tape are what the dealer sends", "[report]") {
   const bool direct = GENERATE(false, true);
+  Case given;
   const Outcome outcome =
-      OutcomeOf(LinearForm::kMasked, direct ? LookupForm::kDirect : LookupForm::kReshare);
+      OutcomeOf(given, LinearForm::kMasked, direct ? LookupForm::kDirect : LookupForm::kReshare);
   const Report report = RunOf(outcome, 3).report();
   const ReportTable& parts = TableOf(report, "tape-parts");
   int64_t bits = 0, dealt = 0;
@@ -268,7 +272,8 @@ TEST_CASE("Parts of a tape are what the dealer sends", "[report]") {
 }
 
 TEST_CASE("A report says whether all that was counted is the same", "[report]") {
-  const Outcome outcome = OutcomeOf(LinearForm::kMasked, LookupForm::kReshare);
+  Case given;
+  const Outcome outcome = OutcomeOf(given, LinearForm::kMasked, LookupForm::kReshare);
   Run run = RunOf(outcome, 2);
   CHECK(Has(ReportMarkdown(run.report()), "are all the same, exactly."));
   const int64_t online = run.facts.bytes(Phase::kOnline);
@@ -280,7 +285,8 @@ TEST_CASE("A report says whether all that was counted is the same", "[report]") 
 }
 
 TEST_CASE("The first screen says what its numbers are of", "[report]") {
-  const Outcome outcome = OutcomeOf(LinearForm::kMasked, LookupForm::kReshare);
+  Case given;
+  const Outcome outcome = OutcomeOf(given, LinearForm::kMasked, LookupForm::kReshare);
   Run run = RunOf(outcome, 2);
   run.facts.labels = {"ham", "spam"};
   run.facts.outputs = {{1, {-1, 2}, 1}, {0, {2, 1}, 1}};
@@ -304,7 +310,8 @@ TEST_CASE("The first screen says what its numbers are of", "[report]") {
 }
 
 TEST_CASE("A profile says how it was measured, and how to get one", "[report]") {
-  const Outcome outcome = OutcomeOf(LinearForm::kMasked, LookupForm::kReshare);
+  Case given;
+  const Outcome outcome = OutcomeOf(given, LinearForm::kMasked, LookupForm::kReshare);
   Run run = RunOf(outcome, 1);
   CHECK(Has(ReportMarkdown(run.report()), "This run was not profiled."));
   run.facts.peaks = Peaks{{3e9, 2e9, 1e9}, 4e9, 5e9};
@@ -333,7 +340,8 @@ std::string Knows(const Report& report, std::string_view role) {
 }
 
 TEST_CASE("What roles know before the run depends on how it was set", "[report]") {
-  const Outcome outcome = OutcomeOf(LinearForm::kMasked, LookupForm::kReshare);
+  Case given;
+  const Outcome outcome = OutcomeOf(given, LinearForm::kMasked, LookupForm::kReshare);
   const Report report = RunOf(outcome, 1).report();
   CHECK(Has(Knows(report, "dealer"), "the contents of the table"));
   CHECK(Has(Knows(report, "model-owner"), "the contents of the table"));
@@ -376,7 +384,8 @@ TEST_CASE("A data owner that embeds knows the embedding", "[report]") {
 }
 
 TEST_CASE("A run that kept no secret says so", "[report]") {
-  const Outcome outcome = OutcomeOf(LinearForm::kMasked, LookupForm::kReshare);
+  Case given;
+  const Outcome outcome = OutcomeOf(given, LinearForm::kMasked, LookupForm::kReshare);
   Run run = RunOf(outcome, 1);
   run.facts.command = {"lutra-launch", "model"};
   CHECK(!Has(ReportMarkdown(run.report()), "encrypted"));

@@ -240,16 +240,17 @@ class ReportTest(unittest.TestCase):
 
     def test_in_the_browser_tables_filter(self):
         everything = self.shown('by-step', 0)
+        rows = self.browser.run('return document.querySelectorAll("#by-step tbody tr").length')
         self.browser.run(FILTER, 'by-step', 'NORM')
         found = self.shown('by-step', 0)
         self.assertTrue(found)
         self.assertLess(len(found), len(everything))
         self.assertTrue(all('norm' in name for name in found), found)
-        self.assertEqual(self.told('by-step'), f'Rows with “norm”: {len(found)} of {len(everything)}.')
+        self.assertEqual(self.told('by-step'), f'Rows with “norm”: {len(found)} of {rows}.')
         self.browser.run(FILTER, 'by-step', 'no such operation')
         self.assertEqual(self.shown('by-step', 0), [])
         self.assertEqual(self.told('by-step'),
-                         f'Rows with “no such operation”: none of {len(everything)}.')
+                         f'Rows with “no such operation”: none of {rows}.')
         self.browser.run(FILTER, 'by-step', '')
         self.assertEqual(self.told('by-step'), '')
         self.assertEqual(self.shown('by-step', 0), everything)
