@@ -103,11 +103,13 @@ Status CheckTrace(const fs::path& path, const Json& about) {
 // none.
 std::string_view SettingIn(std::string_view message, const Settings& settings) {
   const auto first_word = [](std::string_view text) { return text.substr(0, text.find(": ")); };
-  const std::string protocol = TextOf(settings, "protocol", "");
-  if (!protocol.empty() && first_word(message) == protocol) {
-    message.remove_prefix(std::min(message.size(), protocol.size() + 2));
+  const std::string_view first = first_word(message);
+  // "lookup: index_bits: expected ...", but the setting lookup has the name of a protocol, too.
+  if (first == TextOf(settings, "protocol", "") && first.size() < message.size()) {
+    const std::string_view second = first_word(message.substr(first.size() + 2));
+    if (settings.find(second) != settings.end()) return second;
   }
-  return first_word(message);
+  return first;
 }
 
 // An error of a point, at the line of the setting that it names.
