@@ -321,8 +321,6 @@ std::string_view CutLike(std::string_view path, std::string_view prefix) {
 // Of a picture that would be taller than wide: nodes one below the other, and columns.
 constexpr int kColumnDepth = 24;
 constexpr int kMostColumns = 4;
-constexpr int kTitleSize = 30;
-constexpr int kLegendSize = 14;
 
 class DetailedWriter {
  public:
@@ -341,7 +339,7 @@ class DetailedWriter {
       for (const NodeId node : frame.nodes) WriteInputs(program_.nodes()[node]);
     }
     out_ = Preamble(title_, "on edges: what a value is, and the bytes of all links that it costs",
-                    kTitleSize);
+                    columns_ > 1 ? 30 : 16);
     WriteLegend();
     for (size_t column = 0; column < columns_; ++column) WriteColumn(column);
     return std::move(out_) + edges_ + "}\n";
@@ -406,10 +404,11 @@ class DetailedWriter {
   }
 
   void WriteLegend() {
+    const int size = columns_ > 1 ? 14 : 10;  // in proportion to the picture
     const auto row = [](std::string_view attributes, std::string_view text) {
       return StrCat("<TR><TD COLSPAN=\"2\" ALIGN=\"LEFT\"", attributes, ">", text, "</TD></TR>");
     };
-    out_ += StrCat("  legend [shape=plain, fontsize=", kLegendSize,
+    out_ += StrCat("  legend [shape=plain, fontsize=", size,
                    ", label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"4\">");
     if (!links_.empty()) {  // by itself Graphviz numbers what has no ID through all that it draws
       out_ += row(StrCat(" ID=\"whole\" HREF=\"", kProgramPicture, ".svg\" TOOLTIP=\"opens ",
@@ -421,7 +420,7 @@ class DetailedWriter {
       const KindStyle& style = StyleOf(kind);
       const std::string text = StrCat(style.sign, ": ", style.meaning);
       out_ += row(StrCat(" BORDER=\"2\" COLOR=\"", style.line, "\" BGCOLOR=\"", style.ground,
-                         "\" WIDTH=\"", Fixed(0.9 * TextWidth(text, kLegendSize), 0), "\""),
+                         "\" WIDTH=\"", Fixed(0.9 * TextWidth(text, size), 0), "\""),
                   text);
     }
     out_ += row("", "<B>Edges</B>, in hues that are not those of nodes");
