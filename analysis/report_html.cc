@@ -53,13 +53,14 @@ std::string PaletteStyle() {
   return style + " }\n";
 }
 
-// Text in which a number stays beside its unit.
+// Text in which a number stays beside its unit and beside what it counts.
 std::string Unbroken(std::string_view text) {
   const std::string escaped = EscapeXml(text);
   std::string unbroken;
   for (size_t i = 0; i < escaped.size(); ++i) {
-    const bool after_digit = i > 0 && escaped[i - 1] >= '0' && escaped[i - 1] <= '9';
-    if (escaped[i] == ' ' && after_digit) {
+    const bool holds =
+        i > 0 && ((escaped[i - 1] >= '0' && escaped[i - 1] <= '9') || escaped[i - 1] == ':');
+    if (escaped[i] == ' ' && holds) {
       unbroken += "&nbsp;";
     } else {
       unbroken += escaped[i];
@@ -78,8 +79,8 @@ double AsNumber(const ReportCell& cell) {
 // What sorting compares: the number itself.
 std::string SortValue(const ReportCell& cell) {
   if (const auto* integer = std::get_if<int64_t>(&cell)) return StrCat(*integer);
-  const auto* number = std::get_if<double>(&cell);
-  return number != nullptr ? FullNumber(*number) : "";
+  if (std::holds_alternative<std::monostate>(cell)) return "";
+  return FullNumber(AsNumber(cell));
 }
 
 class TableWriter {

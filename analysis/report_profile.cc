@@ -1,4 +1,5 @@
 // Seconds beside the machine's peak.
+#include <algorithm>
 #include <utility>
 
 #include "analysis/cost_table.h"
@@ -34,6 +35,8 @@ ReportTable PeakTable(std::vector<ProfileRow> rows) {
                    {"least", Format::kSeconds, Source::kMeasured},
                    {"share of peak", Format::kShare, Source::kMeasured, true},
                    {"bound by"}};
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.seconds > b.seconds; });
   table.left_out =
       KeepLargest(rows, kMostTableRows, [](const ProfileRow& row) { return row.seconds; });
   for (const ProfileRow& row : rows) {
