@@ -156,7 +156,7 @@ def read_options():
     parser.add_argument('--offline-models', default=f'{SMS},bert-base:layers=1,sequence=32',
                         type=listed)
     parser.add_argument('--offline-networks', default='lan-1g,wan-400m,wan-100m', type=listed)
-    parser.add_argument('--offline-examples', type=int, default=4)
+    parser.add_argument('--offline-examples', type=int, default=6)
     parser.add_argument('--repetitions', type=int, default=5)
     parser.add_argument('--threads', type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build')
