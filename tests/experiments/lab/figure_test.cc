@@ -252,10 +252,10 @@ TEST_CASE("Figures for readers have three digits and a unit", "[figure]") {
 TEST_CASE("Tables escape what their format takes for something else", "[table]") {
   const Made made = Make(kAll);
   const RenderedTable table = RenderTable(made.experiment.tables[0], made.results);
-  CHECK(table.latex.find("it's \"50\\%\" \\$x\\_1\\$ \\& \\{more\\}") != std::string::npos);
-  CHECK(table.latex.find("a|b\\textbackslash{}c \\#2") != std::string::npos);
+  CHECK(table.latex.find("it's ''50\\%'' \\$x\\_1\\$ \\& \\{more\\}") != std::string::npos);
+  CHECK(table.latex.find("a\\textbar{}b\\textbackslash{}c \\#2") != std::string::npos);
   CHECK(table.latex.find("\\toprule") != std::string::npos);
-  CHECK(table.markdown.find("a\\|b\\\\c #2") != std::string::npos);
+  CHECK(table.markdown.find("a\\|b\\\\c \\#2") != std::string::npos);
   CHECK(std::count(table.markdown.begin(), table.markdown.end(), '\n') == 2 + 2 + 6);
 }
 
