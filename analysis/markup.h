@@ -7,7 +7,7 @@
 
 namespace lutra {
 
-// Both take UTF-8; spaces stand for control characters and for what is no character.
+// Both take UTF-8; a space stands for each control character, a mark for what is no character.
 
 // For Markdown: what it marks text with is escaped.
 std::string InMarkdown(std::string_view text);

@@ -137,7 +137,10 @@ StatusOr<ReportTable> ComparisonTable(std::string_view markdown, std::string_vie
     }
     table.Add(std::move(row));
   }
-  if (table.columns.empty()) return InvalidArgument(where, ": expected a table, found none");
+  constexpr size_t kLeast = 3;  // kind, system, note
+  if (table.columns.size() < kLeast) {
+    return InvalidArgument(where, ": expected a table, found none");
+  }
   SetFormats(table);
   return table;
 }

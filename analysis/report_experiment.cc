@@ -253,9 +253,9 @@ class Writer {
       const bool offline = std::string_view(result) == "predicted_offline_seconds";
       const std::string phase = offline ? "offline" : "online";
       table.columns.push_back(
-          {several ? StrCat(phase, ", least") : phase, Format::kSeconds, Source::kReplayed});
+          {several ? StrCat(phase, " least") : phase, Format::kSeconds, Source::kReplayed});
       if (several) {
-        table.columns.push_back({StrCat(phase, ", most"), Format::kSeconds, Source::kReplayed});
+        table.columns.push_back({StrCat(phase, " most"), Format::kSeconds, Source::kReplayed});
       }
       for (size_t i = 0; i < names.size(); ++i) {
         ReportTable own;
@@ -376,13 +376,11 @@ class Writer {
     return absl::OkStatus();
   }
 
-  static std::vector<std::string> ResultsFrom(std::initializer_list<ResultColumn::Source> sources,
-                                              bool of_groups) {
+  static std::vector<std::string> ResultsFrom(ResultColumn::Source source, bool of_groups) {
     std::vector<std::string> names;
     for (const ResultColumn& column : ResultColumns()) {
-      const bool is_from =
-          std::find(sources.begin(), sources.end(), column.source) != sources.end();
-      if (is_from && (!of_groups || column.in_breakdown)) names.emplace_back(column.name);
+      if (column.source == source && (!of_groups || column.in_breakdown))
+        names.emplace_back(column.name);
     }
     return names;
   }
@@ -396,7 +394,7 @@ class Writer {
       spec.name = name;
       spec.title = title;
       spec.rows = Axes(of_networks);
-      return AddPointsOf(spec, ResultsFrom({from}, false), statistic, section);
+      return AddPointsOf(spec, ResultsFrom(from, false), statistic, section);
     };
     LUTRA_RETURN_IF_ERROR(add("points-cost", "Bytes, rounds and sizes by point", false,
                               From::kClosedForm, Statistic::kMedian));
@@ -411,13 +409,17 @@ class Writer {
                               Statistic::kQuartiles));
     for (const std::string& by : file().breakdown) {
       ExperimentTable spec;
-      spec.name = StrCat("points-", by);
-      spec.title = StrCat("By ", by, ": medians");
       spec.by = by;
       spec.rows = Axes(false);
       spec.rows.push_back(by);
-      LUTRA_RETURN_IF_ERROR(AddPointsOf(spec, ResultsFrom({From::kClosedForm, From::kRun}, true),
-                                        Statistic::kMedian, section));
+      spec.name = StrCat("points-", by);
+      spec.title = StrCat("Bytes and rounds by ", by);
+      LUTRA_RETURN_IF_ERROR(
+          AddPointsOf(spec, ResultsFrom(From::kClosedForm, true), Statistic::kMedian, section));
+      spec.name = StrCat("points-", by, "-seconds");
+      spec.title = StrCat("Seconds of work by ", by, ", all roles together: medians");
+      LUTRA_RETURN_IF_ERROR(
+          AddPointsOf(spec, ResultsFrom(From::kRun, true), Statistic::kMedian, section));
     }
     section.items.emplace_back(
         std::string("Every run is in results.csv and results.jsonl, with medians and quartiles in "

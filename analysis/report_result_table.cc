@@ -77,6 +77,15 @@ double Quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + part * (sorted[above] - sorted[below]);
 }
 
+// "1.50 to 2.50 s", "998 B to 1.02 kB".
+std::string FromTo(const ReportCell& low, const ReportCell& high, Format format) {
+  std::string from = Shown(low, format);
+  const std::string to = Shown(high, format);
+  const size_t unit = to.rfind(' ');
+  if (unit != to.npos && from.ends_with(to.substr(unit))) from.resize(from.rfind(' '));
+  return StrCat(from, " to ", to);
+}
+
 // Rows that are alike.
 struct Group {
   std::vector<std::string> keys;
@@ -236,10 +245,8 @@ class TableMaker {
     if (statistic_ == Statistic::kMedian) return CellOf(Quantile(values, 0.5), column.format);
     const double low = Quantile(values, 0.25), high = Quantile(values, 0.75);
     if (low == high) return ReportCell();
-    const auto shown = [&](double value) {
-      return Shown(CellOf(value, column.format), column.format);
-    };
-    return ReportCell(QuotedNumber{StrCat(shown(low), " to ", shown(high)), low});
+    return ReportCell(QuotedNumber{
+        FromTo(CellOf(low, column.format), CellOf(high, column.format), column.format), low});
   }
 
   const CsvTable& csv_;

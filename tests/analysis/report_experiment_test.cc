@@ -73,7 +73,7 @@ TEST_CASE("Medians of results, each with where it comes from", "[report][experim
   const auto quartiles =
       ResultTable(csv, Spec({"sequence"}, {"deal_bytes", "online_seconds"}), Statistic::kQuartiles);
   REQUIRE(quartiles.ok());
-  CHECK(ShownRow(*quartiles, 0) == Texts{"8", "1.50 s to 2.50 s"});
+  CHECK(ShownRow(*quartiles, 0) == Texts{"8", "1.50 to 2.50 s"});
   auto predicted = Spec({"network"}, {"predicted_online_seconds"});
   predicted.only["sequence"] = {"8.0"};
   const auto by_network = ResultTable(csv, predicted, Statistic::kMedian);
