@@ -650,11 +650,20 @@ Status CheckOne(const fs::path& path, bool write) {
 int Check(const Arguments& arguments) {
   const Interrupts interrupts(kProgram);
   int exit_status = 0;
+  size_t experiments = 0;
   for (const std::string& path : arguments.positionals()) {
+    // Of several folders, as a pattern gives them, those that have an experiment.
+    std::error_code error;
+    if (fs::is_directory(path, error) && !fs::exists(fs::path(path) / "experiment.toml", error)) {
+      continue;
+    }
+    ++experiments;
     const Status checked = CheckOne(path, arguments.Has("write"));
     if (!checked.ok()) exit_status = ReportError(kProgram, checked);
   }
-  return exit_status;
+  if (experiments > 0) return exit_status;
+  return ReportError(kProgram, InvalidArgument("expected a folder with an experiment.toml, found ",
+                                               CommaSeparated(arguments.positionals())));
 }
 
 int List(const Arguments& arguments) {

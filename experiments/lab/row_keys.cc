@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/command_line.h"
 #include "analysis/result_column.h"
+#include "core/command_line.h"
 
 namespace lutra {
 namespace {

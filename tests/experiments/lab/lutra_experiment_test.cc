@@ -555,9 +555,12 @@ TEST_CASE("Commands and their mistakes", "[lutra-experiment]") {
   CHECK(call({}).status == 1);
   CHECK(call({"run", "/nowhere"}).status == 1);
   CHECK(call({"list", "/nowhere"}).status == 1);
+  CHECK(call({"check", "/nowhere"}).status == 1);
   const Folder folder;
   fs::create_symlink("loop", folder / "loop");  // what cannot be looked into is no experiment
   CHECK(call({"list", folder.path().string()}).status == 0);
+  CHECK(call({"check", folder.path().string()}).err.find("expected a folder with an experiment.toml") !=
+        std::string::npos);
   CHECK(call({"--version"}).status == 0);
 }
 
