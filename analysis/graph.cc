@@ -86,11 +86,12 @@ std::string Preamble(std::string_view title, std::string_view subtitle, int size
 
 constexpr std::string_view kProgramPicture = "program";
 
-// "layer-3" of "layers.3", "layer-pooler", with what no file should have in its name replaced.
+// "layer-3" of "layers.3", "layer-pooler", "layer-no-path" of none, with what no file should have in
+// its name replaced.
 std::string PictureOfLayer(std::string_view layer) {
   constexpr std::string_view kLayers = "layers.";
   if (layer.starts_with(kLayers)) layer.remove_prefix(kLayers.size());
-  std::string name = "layer-";
+  std::string name = layer.empty() ? "layer-no-path" : "layer-";
   for (const char character : layer.substr(0, 60)) {
     const bool is_plain = (character >= '0' && character <= '9') || character == '_' ||
                           (character >= 'a' && character <= 'z') ||
