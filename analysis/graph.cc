@@ -86,8 +86,8 @@ std::string Preamble(std::string_view title, std::string_view subtitle, int size
 
 constexpr std::string_view kProgramPicture = "program";
 
-// "layer-3" of "layers.3", "layer-pooler", "layer-no-path" of none, with what no file should have in
-// its name replaced.
+// "layer-3" of "layers.3", "layer-pooler", "layer-no-path" of none, with what no file should have
+// in its name replaced.
 std::string PictureOfLayer(std::string_view layer) {
   constexpr std::string_view kLayers = "layers.";
   if (layer.starts_with(kLayers)) layer.remove_prefix(kLayers.size());
