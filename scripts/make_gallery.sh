@@ -62,8 +62,8 @@ experiment network-sweep "$smaller" figures/best-online
 experiment accuracy '' figures/accuracy --only rounding=centred,extra_bits=1
 experiment threads '' figures/shipped --only 'model=shipped model'
 experiment bert-base "$smaller; /AVX2/d" figures/seconds
-experiment transport '' figures/online-seconds --only 'model=shipped model'
-experiment published-comparison '' comparisons/relu-closed-form \
+experiment transport 's/^check = false/&\nexamples = 34/' figures/online-seconds --only 'model=shipped model'
+experiment published-comparison '' comparisons/relu-393216 \
   --only 'work=ReLU, additive,work=ReLU, replicated'
 
 mkdir -p "$out"

@@ -274,11 +274,13 @@ std::string ComparisonScript(const ComparisonSpec& spec, const std::vector<Compa
       data, "set title ", GnuplotText(spec.title), "\nset ylabel ",
       GnuplotText(TitleOf(spec.figure)), "\nset logscale y\nset format y ",
       GnuplotText(bytes ? "%.0s %cB" : "%g"),
-      "\nset boxwidth 0.7\nset grid ytics lc rgb '#dddddd'\n"
+      "\nset border 3 lc rgb '#444444'\nset tics nomirror out\nset boxwidth 0.7\n"
+      "set grid ytics lc rgb '#dddddd' lw 0.6 lt 1\n"
       "set key bmargin center horizontal Left reverse noenhanced samplen 2\nset xrange [-0.6:",
       NumberText(static_cast<double>(position) - 0.4), "]\nset xtics nomirror rotate by 40 right (",
       tics, ")\n", plots, "\n");
-  const int width = std::clamp(static_cast<int>(position) * 36 + 160, 560, 1400);
+  const size_t wanted = std::max(position * 36 + 160, spec.title.size() * 8 + 140);
+  const int width = std::clamp(static_cast<int>(wanted), 560, 1400);
   return FramedScript(spec.name, spec.title, width, 520, body);
 }
 
