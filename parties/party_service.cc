@@ -766,13 +766,19 @@ void PartyService::TellP0(const Session& session) {
 template <class Done>
 bool PartyService::WaitWhilePreparing(std::unique_lock<std::mutex>& lock, const Identifier& model,
                                       double seconds, const Done& done) {
-  const Deadline last = After(kMostPreparing * options_.silence_seconds);
-  Deadline deadline = After(seconds);
-  while (!changed_.wait_until(lock, deadline, done)) {
-    const bool preparing = std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+  const auto preparing = [&] {
+    return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
       return entry.second->model->id == model && entry.second->state == Session::State::kPreparing;
     });
-    if (!preparing || deadline >= last) return false;
+  };
+  const Deadline last = After(kMostPreparing * options_.silence_seconds);
+  Deadline deadline = After(seconds);
+  bool was_preparing = preparing();
+  while (!changed_.wait_until(lock, deadline, done)) {
+    // What has just been prepared here may not be so at the other party yet.
+    const bool is_preparing = preparing();
+    if ((!was_preparing && !is_preparing) || deadline >= last) return false;
+    was_preparing = is_preparing;
     deadline = std::min(last, After(seconds));
   }
   return true;
