@@ -13,7 +13,8 @@ namespace {
 constexpr int64_t kMostAnswer = int64_t{16} << 20;  // bytes of an answer between servers
 constexpr double kDealerSeconds = 1;                // for a dealer to answer the handshake
 constexpr int kWaits = 19;                          // niceness of work that is done ahead
-// So many times the silence may a session that somebody waits for take to be prepared.
+// So many times the silence may a session that somebody waits for take to be prepared: what that
+// waits for has time-outs of its own, and a tape may be long.
 constexpr double kMostPreparing = 10;
 
 // The long-term keys that parties have with each other, and who draws them.
@@ -763,27 +764,6 @@ void PartyService::TellP0(const Session& session) {
                        After(options_.connect_seconds));
 }
 
-template <class Done>
-bool PartyService::WaitWhilePreparing(std::unique_lock<std::mutex>& lock, const Identifier& model,
-                                      double seconds, const Done& done) {
-  const auto preparing = [&] {
-    return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
-      return entry.second->model->id == model && entry.second->state == Session::State::kPreparing;
-    });
-  };
-  const Deadline last = After(kMostPreparing * options_.silence_seconds);
-  Deadline deadline = After(seconds);
-  bool was_preparing = preparing();
-  while (!changed_.wait_until(lock, deadline, done)) {
-    // What has just been prepared here may not be so at the other party yet.
-    const bool is_preparing = preparing();
-    if ((!was_preparing && !is_preparing) || deadline >= last) return false;
-    was_preparing = is_preparing;
-    deadline = std::min(last, After(seconds));
-  }
-  return true;
-}
-
 StatusOr<PartyService::SessionPointer> PartyService::TakeReady(Model& model) {
   std::unique_lock lock(mutex_);
   const auto first_prepared = [&] {
@@ -791,9 +771,20 @@ StatusOr<PartyService::SessionPointer> PartyService::TakeReady(Model& model) {
       return session->state == Session::State::kPrepared;
     });
   };
-  const bool there = WaitWhilePreparing(lock, model.id, options_.silence_seconds, [&] {
-    return stopping_ || first_prepared() != model.ready.end();
-  });
+  const auto is_preparing = [&] {
+    return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
+      return entry.second->model == &model && entry.second->state == Session::State::kPreparing;
+    });
+  };
+  const Deadline last = After(kMostPreparing * options_.silence_seconds);
+  Deadline deadline = After(options_.silence_seconds);
+  bool there = false;
+  while (!there) {
+    there = changed_.wait_until(lock, deadline,
+                                [&] { return stopping_ || first_prepared() != model.ready.end(); });
+    if (deadline >= last || !is_preparing()) break;
+    deadline = std::min(last, After(options_.silence_seconds));
+  }
   if (stopping_) return Unavailable(Name(role_), ": is stopping");
   if (!there) {
     return absl::DeadlineExceededError(
@@ -885,7 +876,7 @@ StatusOr<PartyService::SessionPointer> PartyService::WaitForOpened(const Join& j
   std::unique_lock lock(mutex_);
   SessionPointer opened;
   // A bit longer than P1, who can say why it did not.
-  WaitWhilePreparing(lock, join.model, 1.5 * options_.silence_seconds, [&] {
+  changed_.wait_until(lock, After((kMostPreparing + 1) * options_.silence_seconds), [&] {
     for (const auto& [tape, session] : sessions_) {
       const bool open = session->state == Session::State::kOpened && session->id == join.session;
       if (open && !session->joined) opened = session;

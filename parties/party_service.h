@@ -121,11 +121,6 @@ class PartyService {
   StatusOr<SessionPointer> OpenForJoin(const Join& join);    // P1
   StatusOr<SessionPointer> WaitForOpened(const Join& join);  // P2
   StatusOr<SessionPointer> TakeReady(Model& model);
-  // Until `done`, for so many seconds, and longer as long as a session of the model is being
-  // prepared: what that waits for has time-outs of its own, and a tape may be long.
-  template <class Done>
-  bool WaitWhilePreparing(std::unique_lock<std::mutex>& lock, const Identifier& model,
-                          double seconds, const Done& done);
   Status OpenAt(Role peer, const Session& session);
   void TellP0(const Session& session);
   void DropReady(Model& model, const Status& status);
