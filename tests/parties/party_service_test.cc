@@ -10,7 +10,6 @@
 #include <set>
 #include <thread>
 
-#include "analysis/cost.h"
 #include "dealer/stock.h"
 #include "mpc/protocols/lookup.h"
 #include "mpc/protocols/product.h"
@@ -573,25 +572,6 @@ TEST_CASE("A session is joined once", "[parties][service]") {
 }
 
 // ---- many, and the end ----
-
-// On a slow link, or by a slow machine: nobody is silent meanwhile.
-TEST_CASE("A data owner waits for a tape that takes longer than the silence",
-          "[parties][service]") {
-  const Given given(LinearForm::kMasked, LookupForm::kReshare, Deployment::kFourProcess);
-  RealServers::Options options = Impatient(1);
-  options.stream = true;
-  options.tapes = 1;
-  Network network;
-  const double tape_bytes = static_cast<double>(ProgramCost(given.program()).tape_bytes());
-  for (const Role party : {Role::kP1, Role::kP2}) {
-    network.link(Role::kDealer, party).bytes_per_second = tape_bytes / 2 / 2.5;
-  }
-  options.dealer_network = network;
-  Trial trial(given, options);
-  trial.servers().StartAll();
-  trial.Share();
-  trial.Right();
-}
 
 TEST_CASE("Sessions in flight at the same time are all right, on tapes of their own",
           "[parties][service]") {

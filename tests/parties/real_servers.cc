@@ -69,7 +69,6 @@ EndpointOptions RealServers::OptionsFor(Role role) const {
       cluster_, role, options_.curve ? std::optional(keys_.at(role).Clone()) : std::nullopt);
   options.request_bytes = int64_t{64} << 20;
   options.linger_seconds = 0.2;
-  if (role == Role::kDealer) options.network = options_.dealer_network;
   return options;
 }
 

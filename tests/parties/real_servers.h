@@ -17,7 +17,6 @@
 #include "cluster/process.h"
 #include "dealer/dealer_service.h"
 #include "mpc/ledger.h"
-#include "mpc/network.h"
 #include "mpc/protocol.h"
 #include "parties/owners.h"
 #include "parties/party_service.h"
@@ -37,7 +36,6 @@ class RealServers {
     std::optional<int64_t> tapes;  // of each program; without, as many as are in stock
     std::optional<uint64_t> seed;
     double silence = 20;
-    std::optional<Network> dealer_network;  // of what the dealer sends
     PartyOptions party;                     // without its times and its seed
   };
 
