@@ -111,8 +111,12 @@ struct Command {
   StatusOr<std::string> (*run)(const Registry& registry, std::span<const std::string> arguments);
 };
 constexpr Command kCommands[] = {
-    {"cost", RunCost},       {"graph", RunGraph},          {"trace", RunTrace},
-    {"compare", RunCompare}, {"replay", RunReplayCommand}, {"report", RunReportCommand},
+    {"cost", RunCost},
+    {"graph", RunGraph},
+    {"trace", RunTrace},
+    {"compare", RunCompare},
+    {"replay", RunReplayCommand},
+    {"report", RunReportCommand},
     {"calibrate", RunCalibrateCommand},
 };
 

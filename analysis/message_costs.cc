@@ -81,12 +81,11 @@ StatusOr<MessageCosts> MeasureMessageCosts(std::span<const ShapedTrace> runs) {
 
 std::string FormatMessageCosts(const MessageCosts& costs) {
   std::string text =
-      StrCat("[messages]\noverhead_us = ", Fixed(costs.overhead_seconds * 1e6, 1),
-             "  # mean of ", costs.short_messages, " messages of up to ", kShortBytes, " bytes\n");
+      StrCat("[messages]\noverhead_us = ", Fixed(costs.overhead_seconds * 1e6, 1), "  # mean of ",
+             costs.short_messages, " messages of up to ", kShortBytes, " bytes\n");
   if (!costs.bytes_per_second.has_value()) return text;
-  return text + StrCat("throughput_mbit = ", Fixed(*costs.bytes_per_second * 8 / 1e6, 1),
-                       "  # of ", costs.long_messages, " messages of at least ", kLongBytes,
-                       " bytes\n");
+  return text + StrCat("throughput_mbit = ", Fixed(*costs.bytes_per_second * 8 / 1e6, 1), "  # of ",
+                       costs.long_messages, " messages of at least ", kLongBytes, " bytes\n");
 }
 
 }  // namespace lutra

@@ -1,5 +1,5 @@
-// The commands of lutra-analyze that draw and compare. Each is given the arguments after its name and returns
-// what it prints to stdout.
+// The commands of lutra-analyze that draw and compare. Each is given the arguments after its name
+// and returns what it prints to stdout.
 #ifndef LUTRA_ANALYSIS_PICTURE_COMMANDS_H_
 #define LUTRA_ANALYSIS_PICTURE_COMMANDS_H_
 

@@ -34,7 +34,7 @@ struct TraceMessage {
   int64_t bytes = 0;                  // each node's part rounded up to a byte
   std::vector<NodeId> nodes;          // in their order
   std::vector<std::string> contents;  // what is sent, as FigureLine has it, each once
-  std::vector<std::string> named;     // the protocols of parts of which no figure says it, each once
+  std::vector<std::string> named;  // the protocols of parts of which no figure says it, each once
 };
 
 struct TraceRow {
@@ -63,8 +63,8 @@ struct TraceSelection {
   std::optional<int> last_level;
 };
 
-// An error where there are no such nodes; kOutOfRange for more than kMostTraceRounds rounds. Work on masks alone
-// is only in it where a protocol's figure has it.
+// An error where there are no such nodes; kOutOfRange for more than kMostTraceRounds rounds. Work
+// on masks alone is only in it where a protocol's figure has it.
 StatusOr<ProtocolTrace> TraceOfProgram(const ProgramCost& cost, const TraceSelection& selection);
 
 // How long each role worked on each node, by phase: the average over the sessions of a run (the

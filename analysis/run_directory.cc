@@ -133,7 +133,7 @@ bool IsOwnFile(const std::string& name) {
   static constexpr std::array<std::string_view, 14> kNames = {
       kRunJson,      "ledger.csv", "levels.csv", "work.csv",    "profile.csv",
       "run.program", "run.trace",  "trace.json", "report.html", "report.md",
-      "trace.svg",   "tables.tex", "figures",     kRunNetwork};
+      "trace.svg",   "tables.tex", "figures",    kRunNetwork};
   return IsPicture(name) || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 

@@ -93,12 +93,12 @@ struct RunSummary {
   std::optional<uint64_t> seed;  // none: keys came from the operating system
   int64_t batch = 1;
   MemorySummary memory;
-  std::optional<ShapedLinks> shaped;  // none: links as they were
+  std::optional<ShapedLinks> shaped;         // none: links as they were
   std::optional<int64_t> peak_memory_bytes;  // of other processes; none: of this one
   std::vector<SessionSummary> sessions;
   std::vector<OutputSummary> outputs;
-  std::optional<Peaks> peaks;             // of the machine, where the run was profiled
-  std::vector<ProfileRow> profile;        // likewise
+  std::optional<Peaks> peaks;       // of the machine, where the run was profiled
+  std::vector<ProfileRow> profile;  // likewise
   std::vector<PredictedSeconds> predicted;
   std::optional<bool> agrees_with_ideal;  // none: not checked
   std::optional<double> accuracy;         // where labels are given: 0 to 1

@@ -54,8 +54,8 @@ class Lanes {
     std::map<std::pair<Role, Phase>, std::vector<int64_t>> ends;  // of what is there, by lane
     for (const Stretch& each : stretches) {
       std::vector<int64_t>& lanes = ends[{each.id.role, each.id.phase}];
-      auto lane = std::find_if(lanes.begin(), lanes.end(),
-                               [&](int64_t end) { return end <= each.begin; });
+      auto lane =
+          std::find_if(lanes.begin(), lanes.end(), [&](int64_t end) { return end <= each.begin; });
       if (lane == lanes.end()) lane = lanes.insert(lane, 0);
       *lane = each.end;
       lanes_[each.id] = static_cast<size_t>(lane - lanes.begin());
@@ -135,8 +135,8 @@ class Writer {
       const size_t lane = lanes_.Lane(id);
       Describe(id, "process_name", StrCat("\"name\":\"", Name(id.role), "\""));
       Describe(id, "process_sort_index", StrCat("\"sort_index\":", Index(id.role)));
-      Describe(id, "thread_name", StrCat("\"name\":\"", Name(id.phase),
-                                         lane == 0 ? "" : StrCat(" ", lane + 1), "\""));
+      Describe(id, "thread_name",
+               StrCat("\"name\":\"", Name(id.phase), lane == 0 ? "" : StrCat(" ", lane + 1), "\""));
       Describe(id, "thread_sort_index", StrCat("\"sort_index\":", lanes_.Thread(id)));
     }
   }

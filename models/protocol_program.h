@@ -47,8 +47,8 @@ StatusOr<std::string_view> ProtocolProgramMeaning(std::string_view protocol);
 // What sizes it takes.
 StatusOr<std::span<const ProtocolSize>> ProtocolSizes(std::string_view protocol);
 
-// Which of "linear", "lookup", "sharing" and "rounding" make a difference to it; who knows the tables
-// changes no message.
+// Which of "linear", "lookup", "sharing" and "rounding" make a difference to it; who knows the
+// tables changes no message.
 StatusOr<std::span<const std::string_view>> ProtocolForms(std::string_view protocol);
 
 // The program: random inputs of the owners, and the protocol on them. Tables have pseudorandom

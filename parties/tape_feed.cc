@@ -108,9 +108,7 @@ Status TapeFeed::ReadWindow() {
   return absl::OkStatus();
 }
 
-Status TapeFeed::Load() {
-  return whole() && !loaded_ ? ReadWindow() : absl::OkStatus();
-}
+Status TapeFeed::Load() { return whole() && !loaded_ ? ReadWindow() : absl::OkStatus(); }
 
 Status TapeFeed::BeforeLevel(int level, Walker& walker) {
   if (level == windows_[window_].levels.end) {

@@ -169,8 +169,8 @@ class Run {
     std::vector<PredictedSeconds> predicted;
     for (const Network& network : ShippedNetworks()) {
       LUTRA_ASSIGN_OR_RETURN(const Replay replay, ReplayTrace(result_.trace, network));
-      predicted.push_back({network.name, replay.seconds(Stage::kOffline),
-                           replay.seconds(Stage::kOnline)});
+      predicted.push_back(
+          {network.name, replay.seconds(Stage::kOffline), replay.seconds(Stage::kOnline)});
     }
     result_.summary.predicted = std::move(predicted);
     return absl::OkStatus();

@@ -162,7 +162,7 @@ class ProcessEngine final : public ModelEngine {
 // the slowest in a session, requests and handshakes included, behind as much of the sessions that
 // are prepared ahead, and two round trips.
 double SecondsOfSlowestLink(const Program& program, const Network& network, bool with_dealer) {
-  constexpr double kMost = 80000;  // a cluster file's time-outs are a day at most
+  constexpr double kMost = 80000;    // a cluster file's time-outs are a day at most
   constexpr int64_t kRequests = 16;  // of a link and session, about
   std::map<std::pair<Role, Role>, Ledger::Traffic> sent;
   const ProgramCost cost(program);

@@ -50,12 +50,9 @@ StatusOr<std::string> ThisBuild() {
 }
 
 nlohmann::ordered_json Versions() {
-  return {{"lutra", Version()},
-          {"compiler", Compiler()},
-          {"openssl", OpenSSL_version(OPENSSL_VERSION)},
-          {"zeromq", ZeroMq()},
-          {"kernel", Kernel()},
-          {"gnuplot", Gnuplot()}};
+  return {
+      {"lutra", Version()}, {"compiler", Compiler()}, {"openssl", OpenSSL_version(OPENSSL_VERSION)},
+      {"zeromq", ZeroMq()}, {"kernel", Kernel()},     {"gnuplot", Gnuplot()}};
 }
 
 }  // namespace lutra

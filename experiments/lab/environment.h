@@ -34,8 +34,7 @@ struct CommandCall {
   std::string started;  // TimeNow
 };
 std::string EnvironmentJson(const Experiment& experiment, const ExperimentPlan& plan,
-                            const std::map<size_t, FinishedRun>& finished,
-                            const CommandCall& call);
+                            const std::map<size_t, FinishedRun>& finished, const CommandCall& call);
 
 }  // namespace lutra
 

@@ -36,12 +36,11 @@ class FigureReader {
 
  private:
   Status ReadStyle() {
-    static const std::map<std::string, Style, std::less<>> kStyles = {
-        {"lines", Style::kLines},
-        {"bars", Style::kBars},
-        {"stacked", Style::kStacked},
-        {"heatmap", Style::kHeatmap},
-        {"winner", Style::kWinner}};
+    static const std::map<std::string, Style, std::less<>> kStyles = {{"lines", Style::kLines},
+                                                                      {"bars", Style::kBars},
+                                                                      {"stacked", Style::kStacked},
+                                                                      {"heatmap", Style::kHeatmap},
+                                                                      {"winner", Style::kWinner}};
     if (table_.Has("style")) {
       LUTRA_ASSIGN_OR_RETURN(
           const std::string style,
@@ -68,8 +67,7 @@ class FigureReader {
     const ResultColumn* first = FindResultColumn(spec_.y[0]);
     for (const std::string& y : spec_.y) {
       if (FindResultColumn(y)->unit == first->unit) continue;
-      return table_.Wrong("y", StrCat("results of one unit, as ", spec_.y[0]),
-                          StrCat("'", y, "'"));
+      return table_.Wrong("y", StrCat("results of one unit, as ", spec_.y[0]), StrCat("'", y, "'"));
     }
     if (spec_.style == Style::kLines) LUTRA_RETURN_IF_ERROR(CheckNumbers());
     return keys_.CheckComplete(table_, "series", spec_.only, {spec_.x, spec_.series}, spec_.by,
@@ -116,8 +114,7 @@ class FigureReader {
     spec_.y = {y};
     if (y == spec_.x) return table_.Wrong("y", "another axis than x", StrCat("'", y, "'"));
     LUTRA_ASSIGN_OR_RETURN(spec_.z, table_.Text("z"));
-    LUTRA_RETURN_IF_ERROR(
-        keys_.CheckResult(table_, "z", *table_.Find("z"), spec_.z, spec_.by));
+    LUTRA_RETURN_IF_ERROR(keys_.CheckResult(table_, "z", *table_.Find("z"), spec_.z, spec_.by));
     std::vector<std::string> used = {spec_.x, y};
     if (spec_.style == Style::kWinner) {
       if (spec_.series.empty()) {
@@ -143,8 +140,8 @@ Status ReadFigures(const TomlTable& root, Experiment& experiment) {
   RowKeys keys(experiment);
   std::set<std::string> names;
   for (const TomlTable& table : tables) {
-    LUTRA_RETURN_IF_ERROR(table.CheckKeys({"name", "title", "style", "x", "y", "z", "series", "log",
-                                           "only", "x_label", "y_label"}));
+    LUTRA_RETURN_IF_ERROR(table.CheckKeys(
+        {"name", "title", "style", "x", "y", "z", "series", "log", "only", "x_label", "y_label"}));
     FigureSpec spec;
     LUTRA_RETURN_IF_ERROR(ReadNameAndTitle(table, names, spec.name, spec.title));
     LUTRA_RETURN_IF_ERROR(FigureReader(table, keys, spec).Read());

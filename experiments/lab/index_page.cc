@@ -11,14 +11,14 @@ namespace lutra {
 
 std::string IndexPage(const Experiment& experiment, const Results& results,
                       const RunCounts& counts) {
-  std::string text =
-      StrCat("# ", experiment.title, "\n\n", "Experiment `", experiment.name, "`: ",
-             counts.finished, counts.finished == 1 ? " run" : " runs", " of ", counts.planned,
-             ". Every run is in [results.csv](results.csv) and [results.jsonl](results.jsonl), "
-             "medians and quartiles in [summary.csv](summary.csv)");
+  std::string text = StrCat(
+      "# ", experiment.title, "\n\n", "Experiment `", experiment.name, "`: ", counts.finished,
+      counts.finished == 1 ? " run" : " runs", " of ", counts.planned,
+      ". Every run is in [results.csv](results.csv) and [results.jsonl](results.jsonl), "
+      "medians and quartiles in [summary.csv](summary.csv)");
   if (!experiment.breakdown.empty()) {
-    text += StrCat(", by ", CommaSeparated(experiment.breakdown),
-                   " in [breakdown.csv](breakdown.csv)");
+    text +=
+        StrCat(", by ", CommaSeparated(experiment.breakdown), " in [breakdown.csv](breakdown.csv)");
   }
   text += ", machine and seeds in [environment.json](environment.json).\n";
   if (counts.origins > 1) {

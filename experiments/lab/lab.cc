@@ -260,8 +260,9 @@ class Lab {
     if (!experiment_.replays.empty()) {
       text += StrCat(", each under ", Counted(experiment_.replays.size(), "network"));
     }
-    text += StrCat("\n", experiment_.runs() ? Needs(maker)
-                                            : "takes       nothing runs: the closed form says all\n");
+    text +=
+        StrCat("\n", experiment_.runs() ? Needs(maker)
+                                        : "takes       nothing runs: the closed form says all\n");
     text += StrCat("results     ", directory_.path().string(), "\n");
     Print(text);
   }

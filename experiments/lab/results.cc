@@ -78,9 +78,8 @@ class Collector {
 
   static void PutStep(const Axis& axis, const Axis::Step& step, Row& row) {
     const auto own = step.settings.find(axis.name);
-    const bool is_value =
-        own != step.settings.end() &&
-        (step.number.has_value() || std::holds_alternative<bool>(own->second));
+    const bool is_value = own != step.settings.end() &&
+                          (step.number.has_value() || std::holds_alternative<bool>(own->second));
     row[axis.name] = is_value ? SettingJson(own->second) : Cell(step.label);
   }
 

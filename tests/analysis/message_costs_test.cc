@@ -59,10 +59,10 @@ TEST_CASE("A machine's overhead and throughput are what messages took beyond the
           "[analysis][message_costs]") {
   const Network network = Calibration();
   Trace trace;
-  Add(trace, 0, 8, 1000, 900, 2100);         // 100 us of its own
-  Add(trace, 1, 4096, 5000, 5000, 2300);     // 300 us
-  Add(trace, 2, 40, 9000, 9001, 50);         // nobody waited
-  Add(trace, 3, 5000, 12000, 11000, 9999);   // neither short nor long
+  Add(trace, 0, 8, 1000, 900, 2100);                 // 100 us of its own
+  Add(trace, 1, 4096, 5000, 5000, 2300);             // 300 us
+  Add(trace, 2, 40, 9000, 9001, 50);                 // nobody waited
+  Add(trace, 3, 5000, 12000, 11000, 9999);           // neither short nor long
   Add(trace, 4, 65536, 20000, 11000, 2200 + 8192);   // 8 bytes a microsecond beyond the overhead
   Add(trace, 5, 80000, 40000, 11000, 2200 + 20000);  // 4
   const MessageCosts costs = CostsOf({{&trace, &network}});

@@ -409,8 +409,8 @@ TEST_CASE("Replay: a message without payload is its header, and is waited for",
   const Network network = Uniform(10, 100, 2, 300);  // 3 ms for a header
   const Story one = Story().Message(Role::kP1, Role::kP2, 0);
   CHECK(Milliseconds(one, network) == Exactly(2 + 3 + 10 + 2));
-  CHECK(KindsOf(OnlineOf(one, network)) == std::vector<Kind>{Kind::kOverhead, Kind::kTransmission,
-                                                             Kind::kLatency, Kind::kOverhead});
+  CHECK(KindsOf(OnlineOf(one, network)) ==
+        std::vector<Kind>{Kind::kOverhead, Kind::kTransmission, Kind::kLatency, Kind::kOverhead});
   CHECK(Milliseconds(one, Uniform(10, kUnlimited)) == Exactly(10));
   // It has its turn on the link, and a receipt of its own, whatever is sent around it.
   const Story between = Story()

@@ -133,8 +133,8 @@ TEST_CASE("Sessions that overlap have threads of their own in a timeline", "[ana
   for (int round = 0; round < 10; ++round) {
     Trace trace;
     for (int32_t session = 0; session < 6; ++session) {
-      const auto later = static_cast<int64_t>(
-          random() % static_cast<uint64_t>(3 * (extent.end - extent.begin)));
+      const auto later =
+          static_cast<int64_t>(random() % static_cast<uint64_t>(3 * (extent.end - extent.begin)));
       for (const auto& [id, events] : outcome.trace.tracks) {
         std::vector<TraceEvent>& track = trace.tracks[{session, id.phase, id.role}];
         for (TraceEvent event : events) {

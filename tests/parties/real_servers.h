@@ -36,7 +36,7 @@ class RealServers {
     std::optional<int64_t> tapes;  // of each program; without, as many as are in stock
     std::optional<uint64_t> seed;
     double silence = 20;
-    PartyOptions party;                     // without its times and its seed
+    PartyOptions party;  // without its times and its seed
   };
 
   RealServers(Deployment deployment, const Options& options);

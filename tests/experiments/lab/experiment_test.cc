@@ -219,14 +219,17 @@ TEST_CASE("Bad files are refused with line, key, expected and found", "[experime
       {kTiny + "[flags]\nhidden = 100\n",
        "e.toml:5: the only point: hidden: expected a divisor of 256 or a multiple of 64"},
       // At the line of the value that is wrong, not of the axis.
-      {kTiny + "[[axes]]\nname = \"form\"\ncases = [\n  { name = \"a\" },\n"
-               "  { name = \"b\", residual_bits = 5 },\n]\n" + axis,
+      {kTiny +
+           "[[axes]]\nname = \"form\"\ncases = [\n  { name = \"a\" },\n"
+           "  { name = \"b\", residual_bits = 5 },\n]\n" +
+           axis,
        "e.toml:8: form=b, sequence=8: residual_bits: expected a setting of a synthetic shape ("},
       {kTiny + "[[axes]]\nname = \"hidden\"\nvalues = [\n  128,\n  100,\n]\n",
        "e.toml:8: hidden=100: hidden: expected a divisor of 256"},
       // Settings without an effect.
       {kTiny + "[flags]\nthreads = 2\n",
-       "e.toml:5: the only point: threads: expected a setting that has an effect on measure = 'cost'"},
+       "e.toml:5: the only point: threads: expected a setting that has an effect on measure = "
+       "'cost'"},
       {kTiny + "[flags]\ncheck = true\n",
        "e.toml:5: the only point: check: expected false with measure = 'cost'"},
       {kTiny + "measure = \"simulation\"\n[flags]\ntransport = \"plain\"\n",
@@ -247,11 +250,13 @@ TEST_CASE("Bad files are refused with line, key, expected and found", "[experime
       {kHead + "protocol = \"lookup\"\n[flags]\nlookup = \"direct\"\n",  // of an additive result
        "e.toml:5: the only point: lookup: expected a setting that has an effect"},
       // Breakdowns.
-      {layers + table + "rows = [\"sequence\"]\ncolumns = [\"rounds\"]\n"
-                         "only = { layer = [\"layers.0\", \"layers.1\"] }\n",
+      {layers + table +
+           "rows = [\"sequence\"]\ncolumns = [\"rounds\"]\n"
+           "only = { layer = [\"layers.0\", \"layers.1\"] }\n",
        "e.toml:11: tables.rows: expected 'layer' here, or one value of it in only"},
-      {layers + table + "rows = [\"sequence\", \"layer\"]\ncolumns = [\"rounds\"]\n"
-                         "only = { layer = [\"layers.0\", \"layer.1\"] }\n",
+      {layers + table +
+           "rows = [\"sequence\", \"layer\"]\ncolumns = [\"rounds\"]\n"
+           "only = { layer = [\"layers.0\", \"layer.1\"] }\n",
        "e.toml:13: tables.only.layer: expected one of "},
       {kTiny + "measure = \"simulation\"\nnetworks = [\"lan-10g\"]\nbreakdown = [\"layer\"]\n" +
            table + "rows = [\"layer\", \"network\"]\ncolumns = [\"rounds\"]\n",
@@ -267,7 +272,8 @@ TEST_CASE("Bad files are refused with line, key, expected and found", "[experime
       // Bounds.
       {kTiny + "measure = \"simulation\"\nrepetitions = 1000\n" + Values("layers", 11) +
            Values("heads", 10),
-       "e.toml:5: repetitions: expected at most 100000 runs (points that run, by repetitions), found "
+       "e.toml:5: repetitions: expected at most 100000 runs (points that run, by repetitions), "
+       "found "
        "110000"},
       {kTiny + "measure = \"simulation\"\nrepetitions = 1000\nnetworks = [\"lan-10g\"]\n" +
            Values("layers", 50) + Values("round_trip_ms", 30),

@@ -23,9 +23,8 @@ LocalOutcome Run(const std::filesystem::path& script, const Folder& folder,
   std::filesystem::create_directories(folder / "points");
   sigset_t before;
   sigprocmask(SIG_BLOCK, nullptr, &before);
-  LocalOutcome outcome =
-      RunLocally(script, folder.path(), jobs, limits,
-                 [](const std::vector<size_t>&, const std::vector<size_t>&) {});
+  LocalOutcome outcome = RunLocally(script, folder.path(), jobs, limits,
+                                    [](const std::vector<size_t>&, const std::vector<size_t>&) {});
   sigprocmask(SIG_SETMASK, &before, nullptr);  // it leaves signals blocked
   return outcome;
 }

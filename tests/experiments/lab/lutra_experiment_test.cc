@@ -261,8 +261,7 @@ TEST_CASE("Where every run fails the results stay as they were", "[lutra-experim
   CHECK(Content(place.out() / "results.csv") == before);
 }
 
-TEST_CASE("A trace that is not as it was written is told of and made again",
-          "[lutra-experiment]") {
+TEST_CASE("A trace that is not as it was written is told of and made again", "[lutra-experiment]") {
   const Place place(kRuns);
   REQUIRE(place.Run().status == 0);
   const auto points = place.Points();
@@ -287,8 +286,7 @@ TEST_CASE("A trace that is not as it was written is told of and made again",
   CHECK(place.Run().err.empty());
 }
 
-TEST_CASE("render makes tables anew, runs nothing, and throws nothing away",
-          "[lutra-experiment]") {
+TEST_CASE("render makes tables anew, runs nothing, and throws nothing away", "[lutra-experiment]") {
   const Place place(kRuns);
   const auto render = [&](const std::string& path) {
     return Child("lutra-experiment", {"render", path, "--out", place.out().string()}).Wait();
@@ -308,8 +306,7 @@ TEST_CASE("render makes tables anew, runs nothing, and throws nothing away",
   more.replace(more.find("\"wan-100m\""), 10, "\"lan-1g\"");
   place.Write(more);
   // By the place of the results, too: they know their file.
-  const Child::Ended rendered =
-      Child("lutra-experiment", {"render", place.out().string()}).Wait();
+  const Child::Ended rendered = Child("lutra-experiment", {"render", place.out().string()}).Wait();
   INFO(rendered.err);
   CHECK(rendered.status == 0);
   CHECK(rendered.out.find("4 runs of 4 finished") != std::string::npos);
@@ -377,7 +374,7 @@ TEST_CASE("A model that changes after the plan is an error", "[lutra-experiment]
   CHECK(place.Points().size() == 1);
 }
 
-TEST_CASE("Processes run as a simulation does", "[lutra-experiment]") {
+TEST_CASE("Processes run as a simulation does", "[lutra-experiment][slow][ci]") {
   std::string text = kRuns;
   text.replace(text.find("measure = \"simulation\""), 22, "measure = \"processes\"");
   text.replace(text.find("repetitions = 2"), 15, "repetitions = 1");
@@ -412,9 +409,9 @@ TEST_CASE("A boolean axis has booleans", "[lutra-experiment]") {
   CHECK(Content(place.out() / "results.jsonl").find("\"check\":true") != std::string::npos);
   CHECK(Csv(place.out() / "results.csv").rows[0].cells[1] == "TRUE");
   CHECK(Content(place.out() / "tables/times.md").find("lan-10g") != std::string::npos);
-  CHECK(Child("lutra-experiment", {"check", place.folder.path().string(), "--write"})
-            .Wait()
-            .status == 0);
+  CHECK(
+      Child("lutra-experiment", {"check", place.folder.path().string(), "--write"}).Wait().status ==
+      0);
   CHECK(Child("lutra-experiment", {"check", place.folder.path().string()}).Wait().status == 0);
 }
 
@@ -433,10 +430,11 @@ TEST_CASE("Some points only", "[lutra-experiment]") {
 
 TEST_CASE("Only what is kept has to fit this machine", "[lutra-experiment]") {
   std::string text = kRuns;
-  text.replace(text.find("name = \"sequence\"\nvalues = [4, 8]"), 33,
-               "name = \"form\"\ncases = [{ name = \"a\", sequence = 4 },\n"
-               "         { name = \"a,b\", sequence = 4, simd = \"MMX\" }, { name = \"b\", sequence = 8 "
-               "}]");
+  text.replace(
+      text.find("name = \"sequence\"\nvalues = [4, 8]"), 33,
+      "name = \"form\"\ncases = [{ name = \"a\", sequence = 4 },\n"
+      "         { name = \"a,b\", sequence = 4, simd = \"MMX\" }, { name = \"b\", sequence = 8 "
+      "}]");
   text.replace(text.find("rows = [\"sequence\""), 18, "rows = [\"form\"");
   const Place place(text);
   const Child::Ended all = place.Run();
@@ -559,8 +557,8 @@ TEST_CASE("Commands and their mistakes", "[lutra-experiment]") {
   const Folder folder;
   fs::create_symlink("loop", folder / "loop");  // what cannot be looked into is no experiment
   CHECK(call({"list", folder.path().string()}).status == 0);
-  CHECK(call({"check", folder.path().string()}).err.find("expected a folder with an experiment.toml") !=
-        std::string::npos);
+  CHECK(call({"check", folder.path().string()})
+            .err.find("expected a folder with an experiment.toml") != std::string::npos);
   CHECK(call({"--version"}).status == 0);
 }
 

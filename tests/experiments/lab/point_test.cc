@@ -130,10 +130,9 @@ TEST_CASE("What nothing runs costs as much as a run", "[point]") {
   CHECK(cost.seconds == 0);
 
   // Of a model file: all examples of its input.
-  const PointPrice shipped =
-      Price(Spec({{"model", std::string(LUTRA_SOURCE_ROOT
-                                        "/models/pretrained/sms-spam-tiny.safetensors")},
-                  {"batch", int64_t{17}}}));
+  const PointPrice shipped = Price(Spec(
+      {{"model", std::string(LUTRA_SOURCE_ROOT "/models/pretrained/sms-spam-tiny.safetensors")},
+       {"batch", int64_t{17}}}));
   CHECK(shipped.sessions == 12);
 }
 
@@ -178,9 +177,8 @@ TEST_CASE("Forms are refused where a protocol does not have them, and taken wher
 TEST_CASE("What a point reads is told by its digest", "[point]") {
   const Folder folder;
   const std::filesystem::path shipped = LUTRA_SOURCE_ROOT "/models/pretrained";
-  for (const std::string name :
-       {"sms-spam-tiny.safetensors", "sms-spam-tiny.vocab.txt", "wordpiece.txt",
-        "sms-spam-tiny.texts.tsv"}) {
+  for (const std::string name : {"sms-spam-tiny.safetensors", "sms-spam-tiny.vocab.txt",
+                                 "wordpiece.txt", "sms-spam-tiny.texts.tsv"}) {
     std::filesystem::copy(shipped / name, folder / name);
   }
   const PointSpec spec = Spec({{"model", (folder / "sms-spam-tiny.safetensors").string()}});

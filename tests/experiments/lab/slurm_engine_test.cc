@@ -37,9 +37,9 @@ TEST_CASE("A job array is waited for though plugins talk and the controller is a
   slurm.Add("squeue", "echo 'Unable to contact slurm controller' >&2\nexit 1\n");
   SlurmEngine engine("/program", out.path());
   int looks = 0;
-  const StatusOr<LocalOutcome> outcome =
-      engine.Run(out / "plan.json", {{0, "a"}}, SlurmRequest(), [&](size_t) { return ++looks > 1; },
-                 [](const std::vector<size_t>&) {});
+  const StatusOr<LocalOutcome> outcome = engine.Run(
+      out / "plan.json", {{0, "a"}}, SlurmRequest(), [&](size_t) { return ++looks > 1; },
+      [](const std::vector<size_t>&) {});
   INFO(OneLine(outcome.status()));
   REQUIRE(outcome.ok());
   CHECK(outcome->failures.empty());
@@ -52,9 +52,9 @@ TEST_CASE("What sbatch says instead of a number is the error", "[slurm-engine]")
   const FakeSlurm slurm;
   slurm.Add("sbatch", "echo 'sbatch: error: no such partition' >&2\nexit 1\n");
   SlurmEngine engine("/program", out.path());
-  const StatusOr<LocalOutcome> outcome =
-      engine.Run(out / "plan.json", {{0, "a"}}, SlurmRequest(), [](size_t) { return false; },
-                 [](const std::vector<size_t>&) {});
+  const StatusOr<LocalOutcome> outcome = engine.Run(
+      out / "plan.json", {{0, "a"}}, SlurmRequest(), [](size_t) { return false; },
+      [](const std::vector<size_t>&) {});
   CHECK(OneLine(outcome.status()).find("sbatch: error: no such partition") != std::string::npos);
 }
 
