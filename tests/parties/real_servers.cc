@@ -104,7 +104,12 @@ void RealServers::StartAll() {
 void RealServers::Start(Role role) {
   REQUIRE(!running(role));
   auto server = std::make_unique<Server>();
+  // Somebody else on this machine may have the port for a moment.
   StatusOr<std::unique_ptr<Endpoint>> endpoint = Endpoint::Make(OptionsFor(role));
+  Eventually([&] {
+    if (!endpoint.ok()) endpoint = Endpoint::Make(OptionsFor(role));
+    return endpoint.ok();
+  });
   INFO(OneLine(endpoint.status()));
   REQUIRE(endpoint.ok());
   server->endpoint = *std::move(endpoint);
