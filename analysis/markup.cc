@@ -89,7 +89,7 @@ constexpr std::array kAccents = {
 // How many bytes the first character of a text takes.
 size_t FirstCharacter(std::string_view text) {
   size_t size = 1;
-  while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) ++size;
+  while (size < text.size() && ContinuesCharacter(text[size])) ++size;
   return size;
 }
 

@@ -75,7 +75,9 @@ StatusOr<MessageCosts> MeasureMessageCosts(std::span<const ShapedTrace> runs) {
     seconds += message.seconds - both_ends;
     ++costs.long_messages;
   }
-  if (seconds > 0) costs.bytes_per_second = bytes / seconds;
+  // Beyond what a file may say it is as good as unlimited.
+  const double rate = seconds > 0 ? bytes / seconds : 0;
+  if (rate * 8 / 1e6 >= 0.1 && rate * 8 / 1e6 <= 1e9) costs.bytes_per_second = rate;
   return costs;
 }
 

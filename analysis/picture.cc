@@ -235,7 +235,7 @@ std::string Picture::Fitted(std::string_view text, double size, double width) {
   std::string whole = CleanText(text);
   if (TextWidth(whole, size) <= width) return whole;
   while (!whole.empty() && TextWidth(whole + "…", size) > width) {
-    while (whole.size() > 1 && (static_cast<unsigned char>(whole.back()) & 0xC0) == 0x80) {
+    while (whole.size() > 1 && ContinuesCharacter(whole.back())) {
       whole.pop_back();
     }
     whole.pop_back();

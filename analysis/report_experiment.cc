@@ -58,15 +58,17 @@ double NumberIn(const ReportCell& cell) {
   return number == nullptr ? 0 : *number;
 }
 
-// The least and the largest cell of a column; nothing where no row has one.
+// The least and the largest cell of a column, of the rows that are kept; nothing where none has
+// one.
 struct Range {
   ReportCell low, high;
 };
-std::optional<Range> RangeOf(const ReportTable& table, size_t column) {
+template <class Keep>
+std::optional<Range> RangeOf(const ReportTable& table, size_t column, const Keep& keep) {
   std::optional<Range> range;
   for (const auto& row : table.rows) {
     const ReportCell& cell = row[column];
-    if (std::holds_alternative<std::monostate>(cell)) continue;
+    if (std::holds_alternative<std::monostate>(cell) || !keep(row)) continue;
     if (!range.has_value()) range = Range{cell, cell};
     if (NumberIn(cell) < NumberIn(range->low)) range->low = cell;
     if (NumberIn(cell) > NumberIn(range->high)) range->high = cell;
@@ -149,11 +151,12 @@ class Writer {
     spec.name = "all";
     spec.rows = {"point"};
     for (const ResultColumn& column : ResultColumns()) spec.columns.emplace_back(column.name);
-    LUTRA_ASSIGN_OR_RETURN(points_, ResultTable(results_.runs, spec, Statistic::kMedian));
+    const size_t all = results_.runs.rows.size();
+    LUTRA_ASSIGN_OR_RETURN(points_, ResultTable(results_.runs, spec, Statistic::kMedian, all));
     for (const char* name : {"network", "round_trip_ms", "bandwidth_mbit"}) {
       if (Has(results_.runs, name)) spec.rows.emplace_back(name);
     }
-    LUTRA_ASSIGN_OR_RETURN(cases_, ResultTable(results_.runs, spec, Statistic::kMedian));
+    LUTRA_ASSIGN_OR_RETURN(cases_, ResultTable(results_.runs, spec, Statistic::kMedian, all));
     return absl::OkStatus();
   }
 
@@ -161,7 +164,7 @@ class Writer {
   static std::string RangeText(const ReportTable& table, const std::string& result) {
     const std::optional<size_t> column = Find(table, result);
     if (!column.has_value()) return "";
-    const std::optional<Range> range = RangeOf(table, *column);
+    const std::optional<Range> range = RangeOf(table, *column, [](const auto&) { return true; });
     if (!range.has_value()) return "";
     const Format format = table.columns[*column].format;
     const std::string low = Shown(range->low, format), high = Shown(range->high, format);
@@ -247,23 +250,19 @@ class Writer {
     std::vector<std::vector<ReportCell>> rows;
     for (const std::string& name : names) rows.push_back({name});
     const bool several = cases_.rows.size() > names.size();
-    for (const char* result : {"predicted_offline_seconds", "predicted_online_seconds"}) {
-      const std::optional<size_t> column = Find(cases_, result);
+    for (const std::string phase : {"offline", "online"}) {
+      const std::optional<size_t> column = Find(cases_, StrCat("predicted_", phase, "_seconds"));
       if (!column.has_value()) return absl::OkStatus();
-      const bool offline = std::string_view(result) == "predicted_offline_seconds";
-      const std::string phase = offline ? "offline" : "online";
       table.columns.push_back(
           {several ? StrCat(phase, " least") : phase, Format::kSeconds, Source::kReplayed});
       if (several) {
         table.columns.push_back({StrCat(phase, " most"), Format::kSeconds, Source::kReplayed});
       }
       for (size_t i = 0; i < names.size(); ++i) {
-        ReportTable own;
-        own.columns = cases_.columns;
-        for (const auto& row : cases_.rows) {
-          if (Shown(row[*network], Format::kText) == names[i]) own.rows.push_back(row);
-        }
-        const Range range = RangeOf(own, *column).value_or(Range());
+        const auto is_own = [&](const auto& row) {
+          return Shown(row[*network], Format::kText) == names[i];
+        };
+        const Range range = RangeOf(cases_, *column, is_own).value_or(Range());
         rows[i].push_back(range.low);
         if (several) rows[i].push_back(range.high);
       }
@@ -298,10 +297,10 @@ class Writer {
 
   // Pictures that are there; gnuplot may have been missing, or have had nothing to draw.
   StatusOr<std::vector<ReportImage>> ReadPictures(const std::vector<ExperimentFigure>& figures,
-                                                  std::string_view folder) const {
+                                                  std::string_view folder,
+                                                  int64_t& left_out) const {
     std::vector<ReportImage> images;
     for (const ExperimentFigure& figure : figures) {
-      if (images.size() == kMostFigures) break;
       ReportImage image;
       image.file = StrCat(folder, "/", figure.name);
       image.caption = figure.title;
@@ -309,6 +308,10 @@ class Writer {
       const fs::path svg = directory_ / (image.file + ".svg");
       const fs::path pdf = directory_ / (image.file + ".pdf");
       if (!fs::exists(svg, ignored)) continue;
+      if (images.size() == kMostFigures) {
+        ++left_out;
+        continue;
+      }
       LUTRA_ASSIGN_OR_RETURN(image.svg, ReadTextFile(svg, kMostFigureBytes));
       if (fs::exists(pdf, ignored)) {
         LUTRA_ASSIGN_OR_RETURN(image.pdf, ReadTextFile(pdf, kMostFigureBytes));
@@ -319,8 +322,9 @@ class Writer {
   }
 
   Status ReadFigures() {
-    LUTRA_ASSIGN_OR_RETURN(figures_, ReadPictures(file().figures, "figures"));
-    LUTRA_ASSIGN_OR_RETURN(compared_, ReadPictures(file().comparisons, "comparisons"));
+    LUTRA_ASSIGN_OR_RETURN(figures_, ReadPictures(file().figures, "figures", pictures_left_out_));
+    LUTRA_ASSIGN_OR_RETURN(compared_,
+                           ReadPictures(file().comparisons, "comparisons", pictures_left_out_));
     return absl::OkStatus();
   }
 
@@ -348,10 +352,9 @@ class Writer {
     for (const ReportImage& image : figures_) {
       if (image.file != shown_first_) section.items.emplace_back(image);
     }
-    if (file().figures.size() > kMostFigures) {
+    if (pictures_left_out_ > 0) {
       section.items.emplace_back(
-          StrCat(Counted(static_cast<int64_t>(file().figures.size() - kMostFigures), "figure"),
-                 " more are not shown."));
+          StrCat("Not shown: ", Counted(pictures_left_out_, "picture"), "."));
     }
     AddSection(std::move(section));
   }
@@ -455,6 +458,7 @@ class Writer {
   std::vector<ReportImage> figures_;   // of the experiment
   std::vector<ReportImage> compared_;  // of its comparisons
   std::string shown_first_;            // the picture of the first screen
+  int64_t pictures_left_out_ = 0;
 };
 
 }  // namespace

@@ -95,16 +95,15 @@ struct Group {
 
 class TableMaker {
  public:
-  TableMaker(const CsvTable& csv, const ExperimentTable& spec, Statistic statistic)
-      : csv_(csv), spec_(spec), statistic_(statistic) {}
+  TableMaker(const CsvTable& csv, const ExperimentTable& spec, Statistic statistic,
+             size_t most_rows)
+      : csv_(csv), spec_(spec), statistic_(statistic), most_rows_(most_rows) {}
 
   StatusOr<ReportTable> Make() {
     LUTRA_RETURN_IF_ERROR(MakeGroups());
     table_.id = spec_.name;
     table_.title = spec_.title;
-    for (size_t i = 0; i < groups_.size(); ++i) {
-      if (i < kMostTableRows) cells_.emplace_back();
-    }
+    cells_.resize(std::min(groups_.size(), most_rows_));
     table_.left_out = static_cast<int64_t>(groups_.size() - cells_.size());
     for (size_t i = 0; i < spec_.rows.size(); ++i) AddKeys(i);
     for (const std::string& name : spec_.columns) LUTRA_RETURN_IF_ERROR(AddResult(name));
@@ -252,6 +251,7 @@ class TableMaker {
   const CsvTable& csv_;
   const ExperimentTable& spec_;
   const Statistic statistic_;
+  const size_t most_rows_;
   std::vector<Group> groups_;
   ReportTable table_;
   std::vector<std::vector<ReportCell>> cells_;  // of the rows that are shown
@@ -268,8 +268,8 @@ std::optional<double> NumberOf(std::string_view cell) {
 }
 
 StatusOr<ReportTable> ResultTable(const CsvTable& csv, const ExperimentTable& spec,
-                                  Statistic statistic) {
-  return TableMaker(csv, spec, statistic).Make();
+                                  Statistic statistic, size_t most_rows) {
+  return TableMaker(csv, spec, statistic, most_rows).Make();
 }
 
 }  // namespace lutra

@@ -8,6 +8,7 @@
 #include "analysis/csv.h"
 #include "analysis/experiment_results.h"
 #include "analysis/report.h"
+#include "analysis/report_cells.h"
 #include "core/status.h"
 
 namespace lutra {
@@ -20,9 +21,10 @@ enum class Statistic { kMedian, kQuartiles };
 // A row for all rows of `csv` (results.csv, breakdown.csv) that are alike in spec.rows, of those
 // that spec.only keeps; in it the median of each of spec.columns over the runs, or the quartiles
 // (linear between the nearest). Columns that nothing is known of are left out; of quartiles, also
-// those of which no two runs differ. An error names the file and the column or cell.
+// those of which no two runs differ. Of more rows than `most_rows` the first. An error names the
+// file and the column or cell.
 StatusOr<ReportTable> ResultTable(const CsvTable& csv, const ExperimentTable& spec,
-                                  Statistic statistic);
+                                  Statistic statistic, size_t most_rows = kMostTableRows);
 
 }  // namespace lutra
 

@@ -35,8 +35,8 @@ struct RunToReport {
   bool in_processes() const;
 };
 
-// The first section is the first screen's. Long programs are added up: what is drawn and listed
-// has a bounded number of rows, and says how many it leaves out.
+// The first section is the first screen's. Long programs are added up: tables have a bounded number
+// of rows, and say how many they leave out.
 Report RunReport(const RunToReport& run, std::vector<ReportDrawing> drawings);
 
 }  // namespace lutra

@@ -162,19 +162,23 @@ ReportTable ReceivedTable(const RunToReport& run) {
 
 std::string SilenceNote(const RunTables& tables) {
   std::set<Role> receivers;
-  bool p0_online = false;
+  bool dealer_online = false, p0_online = false;
   for (const auto& [link, traffic] : tables.traffic) {
     receivers.insert(link.to);
-    p0_online = p0_online || (link.phase == Phase::kOnline && link.to == Role::kP0);
+    if (link.phase != Phase::kOnline) continue;
+    dealer_online = dealer_online || link.to == Role::kDealer;
+    p0_online = p0_online || link.to == Role::kP0;
   }
   std::string silent;
   for (const Role role : kRoles) {
     if (!receivers.contains(role)) silent += StrCat(silent.empty() ? "" : ", ", Name(role));
   }
-  return StrCat(silent.empty() ? "Every role was sent a message."
-                               : StrCat("No message was counted to: ", silent, "."),
-                p0_online ? " P0 was sent something online."
-                          : " Nothing was sent to the dealer or to P0 online.");
+  return StrCat(
+      silent.empty() ? "Every role was sent a message."
+                     : StrCat("No message was counted to: ", silent, "."),
+      dealer_online ? " The dealer was sent something online." : "",
+      p0_online ? " P0 was sent something online." : "",
+      dealer_online || p0_online ? "" : " Nothing was sent to the dealer or to P0 online.");
 }
 
 // What else there is to know of this run.

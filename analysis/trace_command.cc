@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "elements=1024 (1 to 67108864)".
+// "elements=1024 (1-67108864)".
 std::string SizeHelp(const ProtocolSize& size) {
   return StrCat(size.name, "=", size.value, " (", size.low, "-", size.high, ")");
 }

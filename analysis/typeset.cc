@@ -90,8 +90,10 @@ class Typesetter {
       text_ += "\u00d7";
     } else if (character == '.') {
       text_ += "\u00b7";
-    } else {
-      text_ += EscapeLabel(std::string_view(&character, 1));
+    } else {  // a whole character of UTF-8
+      const size_t begin = at_ - 1;
+      while (at_ < line_.size() && ContinuesCharacter(line_[at_])) ++at_;
+      text_ += EscapeLabel(line_.substr(begin, at_ - begin));
     }
   }
 
@@ -129,7 +131,7 @@ std::string EscapeLabel(std::string_view text) {
 double TextWidth(std::string_view text, double size, bool bold) {
   double width = 0;
   for (const char character : text) {
-    if ((static_cast<unsigned char>(character) & 0xC0) == 0x80) continue;  // goes on
+    if (ContinuesCharacter(character)) continue;  // goes on
     width += CharacterWidth(character);
   }
   return width * size * (bold ? 1.12 : 1);

@@ -41,6 +41,11 @@ inline bool IsOneLine(std::string_view text) {
   return true;
 }
 
+// Whether a byte of UTF-8 is not the first of its character.
+inline bool ContinuesCharacter(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+}
+
 // "a, b, c".
 template <class Range>
 std::string CommaSeparated(const Range& names) {

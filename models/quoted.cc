@@ -32,7 +32,7 @@ std::string Quoted(std::string_view text) {
   size_t size = text.size();
   if (size > kMaxBytes) {
     size = kMaxBytes;
-    while (valid && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+    while (valid && size > 0 && ContinuesCharacter(text[size])) --size;
   }
   const absl::string_view shown = ToAbsl(text.substr(0, size));
   const std::string escaped = valid ? absl::Utf8SafeCEscape(shown) : absl::CHexEscape(shown);

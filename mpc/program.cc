@@ -18,6 +18,7 @@ constexpr size_t kHeaderBytes = 8 + 4 + 32;
 
 // All fields of all nodes together: far beyond any program, far below overflow.
 constexpr int64_t kMaxProgramBits = int64_t{1} << 56;
+constexpr size_t kMostPathBytes = 1000;  // of a node
 
 Status CheckTable(const Table& table) {
   if (table.index_bits.empty()) return InvalidArgument("index_bits: expected at least one input");
@@ -206,6 +207,10 @@ Status Program::AppendNode(const Registry& registry, NodeSpec spec) {
   Node node;
   node.id = static_cast<NodeId>(nodes_.size());
   node.spec = std::move(spec);
+  if (node.spec.path.size() > kMostPathBytes) {
+    return InvalidArgument("node ", node.id, ": path: expected at most ", kMostPathBytes,
+                           " bytes, found ", node.spec.path.size());
+  }
   const std::string where = node.ToString();
   node.protocol = registry.Find(node.spec.protocol);
   if (node.protocol == nullptr) {

@@ -118,8 +118,8 @@ std::vector<std::byte> WriteTrace(const Trace& trace);
 StatusOr<Trace> ReadTrace(std::span<const std::byte> bytes, std::string_view where);
 
 // The same as a file: "LUTRATRC", version (u32, 1), XXH3-128 of the rest, the bytes above.
-// A session takes some 10 to 300 KiB, those of BERT-base and BERT-large the most.
-inline constexpr int64_t kMostTraceBytes = int64_t{1} << 26;
+// A session takes some 10 to 300 KiB, so these are at least some 900; in memory ten times as much.
+inline constexpr int64_t kMostTraceBytes = int64_t{1} << 28;
 std::vector<std::byte> TraceFile(const Trace& trace);
 StatusOr<Trace> ReadTraceFile(const std::filesystem::path& path);
 

@@ -21,6 +21,10 @@
 
 namespace lutra {
 
+// So many times the silence may a session that somebody waits for take to be prepared: what that
+// waits for has time-outs of its own, and a tape may be long.
+inline constexpr double kMostPreparing = 10;
+
 // How long an owner waits, in seconds.
 struct OwnerPatience {
   OwnerPatience() = default;
@@ -31,7 +35,7 @@ struct OwnerPatience {
   double silence = 30;  // until a message that is due must have come
   // An answer that needs other servers first, or a tape that is being dealt, may take this many
   // times the silence: by then the servers have said themselves what they waited for.
-  double hops = 12;
+  double hops = kMostPreparing + 2;
 };
 
 struct SendModelOptions {

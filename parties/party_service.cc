@@ -13,9 +13,6 @@ namespace {
 constexpr int64_t kMostAnswer = int64_t{16} << 20;  // bytes of an answer between servers
 constexpr double kDealerSeconds = 1;                // for a dealer to answer the handshake
 constexpr int kWaits = 19;                          // niceness of work that is done ahead
-// So many times the silence may a session that somebody waits for take to be prepared: what that
-// waits for has time-outs of its own, and a tape may be long.
-constexpr double kMostPreparing = 10;
 
 // The long-term keys that parties have with each other, and who draws them.
 struct PairKey {
@@ -875,8 +872,8 @@ StatusOr<PartyService::SessionPointer> PartyService::OpenForJoin(const Join& joi
 StatusOr<PartyService::SessionPointer> PartyService::WaitForOpened(const Join& join) {
   std::unique_lock lock(mutex_);
   SessionPointer opened;
-  // A bit longer than P1, who can say why it did not.
-  changed_.wait_until(lock, After((kMostPreparing + 1) * options_.silence_seconds), [&] {
+  // A bit longer than P1, which waits for room and then for a session, and can say why it did not.
+  changed_.wait_until(lock, After((kMostPreparing + 1.5) * options_.silence_seconds), [&] {
     for (const auto& [tape, session] : sessions_) {
       const bool open = session->state == Session::State::kOpened && session->id == join.session;
       if (open && !session->joined) opened = session;

@@ -33,9 +33,6 @@ bool SpeaksUtf8() {
   return false;
 }
 
-// Whether a byte of UTF-8 is not the first of its character.
-bool ContinuesCharacter(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
-
 int64_t ColumnsOf(std::FILE* out) {
   struct winsize size = {};
   const bool known = ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "analysis/markup.h"
 #include "core/text.h"
 #include "experiments/lab/comparison.h"
 #include "experiments/lab/figure.h"
@@ -12,8 +13,8 @@ namespace lutra {
 std::string IndexPage(const Experiment& experiment, const Results& results,
                       const RunCounts& counts) {
   std::string text = StrCat(
-      "# ", experiment.title, "\n\n", "Experiment `", experiment.name, "`: ", counts.finished,
-      counts.finished == 1 ? " run" : " runs", " of ", counts.planned,
+      "# ", InMarkdown(experiment.title), "\n\n", "Experiment `", experiment.name,
+      "`: ", counts.finished, counts.finished == 1 ? " run" : " runs", " of ", counts.planned,
       ". Every run is in [results.csv](results.csv) and [results.jsonl](results.jsonl), "
       "medians and quartiles in [summary.csv](summary.csv)");
   if (!experiment.breakdown.empty()) {
@@ -28,7 +29,7 @@ std::string IndexPage(const Experiment& experiment, const Results& results,
   }
   for (const FigureSpec& figure : experiment.figures) {
     if (FigureScript(figure, results).empty()) continue;
-    text += StrCat("\n![", figure.title, "](figures/", figure.name, ".svg)\n");
+    text += StrCat("\n![", InMarkdown(figure.title), "](figures/", figure.name, ".svg)\n");
   }
   for (const TableSpec& table : experiment.tables) {
     text += StrCat("\n", RenderTable(table, results).markdown);
@@ -37,7 +38,7 @@ std::string IndexPage(const Experiment& experiment, const Results& results,
     const std::vector<ComparisonRow> rows = CompareRows(spec, experiment, results);
     text += StrCat("\n", RenderComparison(spec, rows).markdown);
     if (ComparisonScript(spec, rows).empty()) continue;
-    text += StrCat("\n![", spec.title, "](comparisons/", spec.name, ".svg)\n");
+    text += StrCat("\n![", InMarkdown(spec.title), "](comparisons/", spec.name, ".svg)\n");
   }
   return text;
 }

@@ -322,7 +322,9 @@ class Lab {
     LUTRA_RETURN_IF_ERROR(directory_.Write("results.csv", CsvOf(results.runs)));
     LUTRA_RETURN_IF_ERROR(directory_.Write("results.jsonl", JsonLinesOf(results.runs)));
     LUTRA_RETURN_IF_ERROR(directory_.Write("summary.csv", CsvOf(results.summary)));
-    if (!experiment_.breakdown.empty()) {
+    if (experiment_.breakdown.empty()) {
+      LUTRA_RETURN_IF_ERROR(RemoveFile(directory_.path() / "breakdown.csv"));  // of earlier results
+    } else {
       LUTRA_RETURN_IF_ERROR(directory_.Write("breakdown.csv", CsvOf(results.breakdown)));
     }
     if (is_run_ || !directory_.Has("environment.json")) LUTRA_RETURN_IF_ERROR(WriteEnvironment());

@@ -105,7 +105,7 @@ inline SvgBox BoxOf(const SvgText& text) {
   bool in_entity = false;
   for (const char character : text.text) {
     constexpr std::string_view kNarrow = " .,:;'|!()[]/fijlrt";
-    const bool goes_on = (static_cast<unsigned char>(character) & 0xC0) == 0x80;
+    const bool goes_on = ContinuesCharacter(character);
     if (!in_entity && !goes_on) {
       width += text.size * (kNarrow.find(character) == kNarrow.npos ? 0.45 : 0.2);
     }

@@ -49,6 +49,8 @@ TEST_CASE("Wrong nodes are errors that name them", "[mpc][program]") {
   CHECK(ErrorOf([](ProgramSpec&) {}) == "none");
   CHECK_THAT(ErrorOf([](ProgramSpec& spec) { spec.nodes[2].protocol = std::string("multiply"); }),
              Catch::Contains("node 2 (layer, multiply): protocol: expected a registered one"));
+  CHECK_THAT(ErrorOf([](ProgramSpec& spec) { spec.nodes[2].path = std::string(100000, 'x'); }),
+             Catch::Contains("node 2: path: expected at most 1000 bytes, found 100000"));
   CHECK_THAT(ErrorOf([](ProgramSpec& spec) {
                spec.nodes[2].inputs = {0, 2};
              }),
