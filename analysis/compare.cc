@@ -84,13 +84,6 @@ std::string DefaultOf(std::string_view flag) {
   return std::string(kNotGiven);
 }
 
-// The name of the program that ran, without its folder.
-std::string RunnerOf(const RunFacts& facts) {
-  if (facts.command.empty()) return "";
-  const std::string& path = facts.command[0];
-  return path.substr(path.rfind('/') + 1);
-}
-
 // --------------------------------------------------------------------------------------- the runs
 
 // A run that is compared, with the closed form of what it sent.
@@ -158,7 +151,7 @@ class Comparer {
     number("batch", &RunFacts::batch);
     AddSetting("sessions", [](const Run& run) { return StrCat(run.facts.sessions.size()); });
     AddSetting("examples", [](const Run& run) { return StrCat(run.facts.examples()); });
-    AddSetting("run by", [](const Run& run) { return RunnerOf(run.facts); });
+    AddSetting("run by", [](const Run& run) { return std::string(run.facts.runner()); });
     text("version", &RunFacts::version);
     text("processor", &RunFacts::processor);
     number("cores", &RunFacts::cores);

@@ -21,7 +21,7 @@ int64_t LookupsOf(const Node& node) {
 }
 
 int64_t& Of(std::array<int64_t, kPhases.size()>& by_phase, Phase phase) {
-  return by_phase[static_cast<size_t>(phase)];
+  return by_phase[Index(phase)];
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ std::array<PhaseCost, kPhases.size()> PhaseCosts(
     const std::map<Ledger::Link, Ledger::Traffic>& traffic) {
   std::array<PhaseCost, kPhases.size()> phases;
   for (const Phase phase : kPhases) {
-    PhaseCost& cost = phases[static_cast<size_t>(phase)];
+    PhaseCost& cost = phases[Index(phase)];
     cost.phase = phase;
     std::set<int> levels;
     std::map<std::pair<Role, Role>, int64_t> links;

@@ -3,13 +3,16 @@
 #define LUTRA_ANALYSIS_COST_TABLE_H_
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/cost.h"
+#include "core/text.h"
 
 namespace lutra {
 
@@ -21,6 +24,11 @@ std::string HumanBits(int64_t bits);
 std::string HumanSeconds(double seconds);
 // "1,771,520".
 std::string Grouped(int64_t number);
+// "1 message", "1,234 messages".
+template <std::integral Number>
+std::string Counted(Number count, std::string_view one) {
+  return StrCat(Grouped(static_cast<int64_t>(count)), " ", one, count == 1 ? "" : "s");
+}
 // A number with this many digits after the point, the same in every locale.
 std::string Fixed(double value, int digits);
 

@@ -39,7 +39,7 @@ std::string TextOf(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* integer = node.as_integer()) return StrCat(integer->get());
   if (const auto* boolean = node.as_boolean()) return boolean->get() ? "true" : "false";
-  if (const auto* number = node.as_floating_point()) return FullNumber(number->get());
+  if (const auto* number = node.as_floating_point()) return Shortest(number->get());
   return std::string(TomlTypeName(node));
 }
 

@@ -54,7 +54,7 @@ std::string FormOf(Kind kind) {
 }
 
 Kind KindOf(const Node& node, const GroupCost& cost) {
-  const auto bytes = [&](Phase phase) { return cost.bytes[static_cast<size_t>(phase)]; };
+  const auto bytes = [&](Phase phase) { return cost.bytes[Index(phase)]; };
   const bool reveals =
       std::any_of(node.output_types.begin(), node.output_types.end(),
                   [](const ValueType& type) { return type.sharing == Sharing::kRevealed; });
@@ -125,10 +125,8 @@ std::string Underlined(std::string_view text, bool is_link) {
 
 // ----------------------------------------------------------------------------- collapsed by layer
 
+// Consecutive layers of equal cost.
 struct Layer {
-  std::string first;  // of consecutive layers of equal cost
-  std::string last;
-  int count = 0;
   GroupCost each;
   std::set<NodeId> first_nodes;  // of the first
   std::set<NodeId> nodes;        // of all
@@ -156,11 +154,9 @@ std::vector<Layer> LayersOf(const ProgramCost& cost) {
   for (GroupCost& group : cost.ByLayer()) {
     std::set<NodeId>& nodes = members[group.name];
     const bool alike = !layers.empty() && !Series(group.name).empty() &&
-                       Series(group.name) == Series(layers.back().last) &&
+                       Series(group.name) == Series(layers.back().names.back()) &&
                        SameCost(group, layers.back().each);
-    if (!alike) layers.push_back({group.name, group.name, 0, group, nodes, {}, {}});
-    layers.back().last = group.name;
-    ++layers.back().count;
+    if (!alike) layers.push_back({group, nodes, {}, {}});
     layers.back().names.push_back(group.name);
     layers.back().nodes.merge(nodes);
   }
@@ -236,9 +232,10 @@ class CollapsedWriter {
     const auto linked = std::find_if(layer.names.begin(), layer.names.end(),
                                      [&](const auto& each) { return links_.contains(each); });
     const bool is_link = linked != layer.names.end();
-    const std::string name = layer.count == 1 ? layer.first
-                                              : StrCat(layer.first, " to ", layer.last, ": ",
-                                                       layer.count, " alike, each");
+    const size_t count = layer.names.size();
+    const std::string name = count == 1 ? layer.names.front()
+                                        : StrCat(layer.names.front(), " to ", layer.names.back(),
+                                                 ": ", count, " alike, each");
     std::string table = StrCat(
         "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\">"
         "<TR><TD ALIGN=\"LEFT\" COLSPAN=\"7\"><FONT POINT-SIZE=\"13\"><B>",
@@ -257,10 +254,9 @@ class CollapsedWriter {
       total.name = "all";
       table += "<HR/>" + Row(total, "<B>", "</B>");
     }
-    out_ +=
-        StrCat("  layer", index, " [shape=box, fillcolor=\"",
-               layer.count > 1 ? "#E4F0F8" : "#F7F7F7", "\", peripheries=", layer.count > 1 ? 2 : 1,
-               is_link ? LinkTo(links_, *linked) : "", ", label=<", table, "</TABLE>>]\n");
+    out_ += StrCat("  layer", index, " [shape=box, fillcolor=\"", count > 1 ? "#E4F0F8" : "#F7F7F7",
+                   "\", peripheries=", count > 1 ? 2 : 1, is_link ? LinkTo(links_, *linked) : "",
+                   ", label=<", table, "</TABLE>>]\n");
   }
 
   // What owners put in for an inference, and what they get out of it.
@@ -659,7 +655,7 @@ std::vector<LayerPicture> LayerPicturesOf(const ProgramCost& cost) {
   std::vector<LayerPicture> pictures;
   std::set<std::string> names;
   for (Layer& layer : LayersOf(cost)) {
-    std::string name = PictureOfLayer(layer.first);
+    std::string name = PictureOfLayer(layer.names.front());
     while (!names.insert(name).second) name += "-";
     pictures.push_back({name, std::move(layer.names), layer.each.nodes});
   }

@@ -26,7 +26,7 @@ constexpr std::string_view Color(Role role) {
 }
 constexpr std::string_view Color(Phase phase) {
   constexpr std::array kColors = {kPurple, kOrange, kGreen, kBlue};
-  return kColors[static_cast<size_t>(phase)];
+  return kColors[Index(phase)];
 }
 // Additive, replicated, revealed.
 constexpr std::string_view Color(Sharing sharing) {
@@ -42,7 +42,7 @@ constexpr std::string_view Tint(Role role) {
 }
 constexpr std::string_view Tint(Phase phase) {
   constexpr std::array kRolesOfPhases = {Role::kModelOwner, Role::kDealer, Role::kP0, Role::kP1};
-  return Tint(kRolesOfPhases[static_cast<size_t>(phase)]);
+  return Tint(kRolesOfPhases[Index(phase)]);
 }
 
 }  // namespace lutra

@@ -36,10 +36,6 @@ std::vector<size_t> ShownExamples(std::span<const PredictionColumn> columns) {
 
 }  // namespace
 
-std::string Count(int64_t number, std::string_view unit) {
-  return StrCat(Grouped(number), " ", unit, number == 1 ? "" : "s");
-}
-
 std::string PredictionTable(const Examples& examples, std::span<const std::string> labels,
                             std::span<const PredictionColumn> columns) {
   std::vector<std::string> names;

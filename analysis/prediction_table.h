@@ -12,9 +12,6 @@
 
 namespace lutra {
 
-// "1 message", "200 messages".
-std::string Count(int64_t number, std::string_view unit);
-
 // One way of predicting all examples; classes by their numbers.
 struct PredictionColumn {
   std::string name;

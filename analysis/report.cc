@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -18,7 +17,7 @@ constexpr std::string_view kNothing = "–";
 std::string ShownPlain(double value) {
   const double size = std::abs(value);
   if (value == 0 || size >= 0.1) return Fixed(value, 3);
-  if (size < 1e-9) return FullNumber(value);
+  if (size < 1e-9) return Shortest(value);
   return Fixed(value, 2 - static_cast<int>(std::floor(std::log10(size))));
 }
 
@@ -96,13 +95,7 @@ std::string InFull(const ReportCell& cell, Format format) {
   const auto* number = std::get_if<double>(&cell);
   if (number == nullptr) return "";
   if (format == Format::kSeconds) return StrCat(Fixed(*number, 9), " s");
-  return format == Format::kNumber ? FullNumber(*number) : "";
-}
-
-std::string FullNumber(double value) {
-  std::array<char, 32> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-  return {buffer.data(), end};
+  return format == Format::kNumber ? Shortest(*number) : "";
 }
 
 void ReportTable::Add(std::vector<ReportCell> cells) {

@@ -40,8 +40,6 @@ using ReportCell = std::variant<std::monostate, std::string, int64_t, double, Qu
 std::string Shown(const ReportCell& cell, Format format);
 // In full, where what is shown is rounded; else empty: "1,234,567 bytes", "0.004561230 s".
 std::string InFull(const ReportCell& cell, Format format);
-// A number with as many digits as tell it from all others, the same in every locale.
-std::string FullNumber(double value);
 
 struct ReportColumn {
   std::string name;

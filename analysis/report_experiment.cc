@@ -35,10 +35,6 @@ std::string Joined(const std::vector<std::string>& texts, std::string_view separ
   return joined;
 }
 
-std::string Counted(int64_t count, std::string_view one) {
-  return StrCat(Grouped(count), " ", one, count == 1 ? "" : "s");
-}
-
 bool Has(const CsvTable& csv, std::string_view column) {
   return std::find(csv.head.begin(), csv.head.end(), column) != csv.head.end();
 }

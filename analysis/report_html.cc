@@ -80,7 +80,7 @@ double AsNumber(const ReportCell& cell) {
 std::string SortValue(const ReportCell& cell) {
   if (const auto* integer = std::get_if<int64_t>(&cell)) return StrCat(*integer);
   if (std::holds_alternative<std::monostate>(cell)) return "";
-  return FullNumber(AsNumber(cell));
+  return Shortest(AsNumber(cell));
 }
 
 class TableWriter {

@@ -5,12 +5,6 @@
 #include "core/packing.h"
 
 namespace lutra {
-namespace {
-
-constexpr size_t At(Phase phase) { return static_cast<size_t>(phase); }
-
-}  // namespace
-
 int64_t NodeGroup::all_bytes() const {
   int64_t sum = 0;
   for (const int64_t one : bytes) sum += one;
@@ -19,7 +13,7 @@ int64_t NodeGroup::all_bytes() const {
 
 PhaseBytes CountedBytes(const RunTables& tables) {
   PhaseBytes bytes{};
-  for (const auto& [link, traffic] : tables.traffic) bytes[At(link.phase)] += traffic.bytes;
+  for (const auto& [link, traffic] : tables.traffic) bytes[Index(link.phase)] += traffic.bytes;
   return bytes;
 }
 
@@ -27,11 +21,11 @@ NodeSums::NodeSums(const Program& program, const RunTables& tables, int64_t sess
     : program_(program), nodes_(program.nodes().size()) {
   for (const auto& [part, bits] : tables.bits) {
     NodeGroup& group = nodes_[part.node];
-    group.bytes[At(part.phase)] += BytesOf(part.phase, bits, sessions);
+    group.bytes[Index(part.phase)] += BytesOf(part.phase, bits, sessions);
     if (part.phase == Phase::kOnline) group.levels.insert(part.level);
   }
   for (const auto& [work, seconds] : tables.seconds) {
-    nodes_[work.node].seconds[At(work.phase)] += seconds;
+    nodes_[work.node].seconds[Index(work.phase)] += seconds;
   }
   for (const Node& node : program.nodes()) {
     NodeGroup& group = nodes_[node.id];

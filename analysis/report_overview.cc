@@ -13,7 +13,7 @@ ReportFigure SplitFigure(const RunToReport& run) {
   const PhaseBytes bytes = CountedBytes(run.tables);
   PhaseSeconds seconds{};
   for (const Phase phase : kPhases) {
-    seconds[static_cast<size_t>(phase)] = run.facts.seconds(phase);
+    seconds[Index(phase)] = run.facts.seconds(phase);
   }
   std::string caption =
       "Payload of all links (counted) and seconds (measured), all sessions together. The model is "

@@ -1,7 +1,6 @@
 #include "analysis/report_result_table.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "analysis/quantile.h"
 #include "analysis/report_cells.h"
 #include "analysis/result_column.h"
 #include "core/text.h"
@@ -65,16 +65,6 @@ ReportCell CellOf(double value, Format format) {
     return static_cast<int64_t>(std::llround(value));
   }
   return value;
-}
-
-// The q-quantile of at least one value: linear between the two nearest, as R (type 7) and NumPy
-// have it by default.
-double Quantile(const std::vector<double>& sorted, double q) {
-  const double position = q * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(std::floor(position));
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  const double part = position - static_cast<double>(below);
-  return sorted[below] + part * (sorted[above] - sorted[below]);
 }
 
 // "1.50 to 2.50 s", "998 B to 1.02 kB".
@@ -240,7 +230,6 @@ class TableMaker {
       values.push_back(*number);
     }
     if (values.empty()) return ReportCell();
-    std::sort(values.begin(), values.end());
     if (statistic_ == Statistic::kMedian) return CellOf(Quantile(values, 0.5), column.format);
     const double low = Quantile(values, 0.25), high = Quantile(values, 0.75);
     if (low == high) return ReportCell();

@@ -21,7 +21,8 @@ std::string LeadOf(const RunToReport& run) {
   return StrCat("Secure inference of ", Grouped(facts.examples()),
                 facts.examples() == 1 ? " example in " : " examples in ", Grouped(run.sessions()),
                 run.sessions() == 1 ? " session" : " sessions", " of at most ",
-                Grouped(facts.batch), run.runner().empty() ? "" : StrCat(", by ", run.runner()),
+                Grouped(facts.batch),
+                run.facts.runner().empty() ? "" : StrCat(", by ", run.facts.runner()),
                 run.in_processes() ? ": every role a process." : ": all roles in one process.");
 }
 
@@ -96,7 +97,7 @@ ReportResult SplitResult(std::string_view label, const RunToReport& run,
   int64_t bytes = 0;
   double seconds = 0;
   for (const Phase phase : phases) {
-    bytes += counted[static_cast<size_t>(phase)];
+    bytes += counted[Index(phase)];
     seconds += run.facts.seconds(phase);
   }
   std::string detail = StrCat("measured: ", HumanSeconds(seconds), "; ", what);
@@ -130,11 +131,9 @@ OptionalSection PicturesSection(std::vector<ReportDrawing> drawings) {
 
 }  // namespace
 
-std::string_view RunToReport::runner() const {
-  return facts.command.empty() ? std::string_view() : FileName(facts.command[0]);
+bool RunToReport::in_processes() const {
+  return facts.runner().find("launch") != std::string_view::npos;
 }
-
-bool RunToReport::in_processes() const { return runner().find("launch") != runner().npos; }
 
 Report RunReport(const RunToReport& run, std::vector<ReportDrawing> drawings) {
   const NodeSums sums(run.program(), run.tables, run.sessions());

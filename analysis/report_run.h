@@ -29,8 +29,6 @@ struct RunToReport {
 
   const Program& program() const { return cost.program(); }
   int64_t sessions() const { return static_cast<int64_t>(facts.sessions.size()); }
-  // The program that ran it, "lutra-sim"; empty where run.json names none.
-  std::string_view runner() const;
   // Every role a process of its own, by lutra-launch; else a simulation in one.
   bool in_processes() const;
 };

@@ -7,14 +7,13 @@
 
 #include "analysis/cost.h"
 #include "analysis/cost_table.h"
+#include "analysis/quantile.h"
 #include "analysis/report_cells.h"
 #include "analysis/report_sections.h"
 #include "core/text.h"
 
 namespace lutra {
 namespace {
-
-constexpr size_t At(Phase phase) { return static_cast<size_t>(phase); }
 
 // Whether all that tells of the bytes of a phase tells the same.
 std::string ConsistencyNote(const RunToReport& run, const NodeSums& sums) {
@@ -23,8 +22,8 @@ std::string ConsistencyNote(const RunToReport& run, const NodeSums& sums) {
   std::string differing;
   for (const Phase phase : kPhases) {
     const int64_t recorded = run.facts.bytes(phase);
-    const int64_t messages = counted[At(phase)], nodes = of_nodes[At(phase)];
-    const int64_t expected = closed_forms[At(phase)].bytes;
+    const int64_t messages = counted[Index(phase)], nodes = of_nodes[Index(phase)];
+    const int64_t expected = closed_forms[Index(phase)].bytes;
     const int64_t times = phase == Phase::kModel ? 1 : run.sessions();
     // Divided, so that nothing overflows.
     const bool as_expected =
@@ -112,15 +111,11 @@ ReportTable SessionTable(const RunToReport& run) {
   for (const Phase phase : {Phase::kDeal, Phase::kPrepare, Phase::kOnline}) {
     std::vector<double> seconds;
     for (const SessionSummary& session : run.facts.sessions) {
-      seconds.push_back(session.seconds[At(phase)]);
+      seconds.push_back(session.seconds[Index(phase)]);
     }
-    std::sort(seconds.begin(), seconds.end());
     if (seconds.empty()) break;
-    const size_t half = seconds.size() / 2;
-    const double median =
-        seconds.size() % 2 == 1 ? seconds[half] : (seconds[half - 1] + seconds[half]) / 2;
-    table.Add({TextCell(Name(phase)), seconds.front(), median, seconds.back(),
-               bytes[At(phase)] / run.sessions()});
+    table.Add({TextCell(Name(phase)), Quantile(seconds, 0), Quantile(seconds, 0.5),
+               Quantile(seconds, 1), bytes[Index(phase)] / run.sessions()});
   }
   return table;
 }
@@ -178,12 +173,12 @@ ReportTable LinkTable(const RunToReport& run) {
     Ledger::Traffic& sum = links[{link.phase, link.from, link.to}];
     sum.bytes += traffic.bytes;
     sum.messages += traffic.messages;
-    phases[At(link.phase)] += traffic.bytes;
+    phases[Index(link.phase)] += traffic.bytes;
   }
   for (const auto& [link, traffic] : links) {
     const auto& [phase, from, to] = link;
     table.Add({TextCell(Name(phase)), TextCell(Name(from)), TextCell(Name(to)), traffic.bytes,
-               traffic.bytes, ShareOf(traffic.bytes, phases[At(phase)]), traffic.messages});
+               traffic.bytes, ShareOf(traffic.bytes, phases[Index(phase)]), traffic.messages});
   }
   return table;
 }

@@ -37,8 +37,8 @@ std::string Cell(std::string_view text) {
   return quoted + "\"";
 }
 
-int64_t Of(const PhaseBytes& bytes, Phase phase) { return bytes[static_cast<size_t>(phase)]; }
-double Of(const PhaseSeconds& seconds, Phase phase) { return seconds[static_cast<size_t>(phase)]; }
+int64_t Of(const PhaseBytes& bytes, Phase phase) { return bytes[Index(phase)]; }
+double Of(const PhaseSeconds& seconds, Phase phase) { return seconds[Index(phase)]; }
 
 template <class T>
 Json OrNull(const std::optional<T>& value) {
@@ -179,7 +179,7 @@ Status CheckTrace(const Trace& trace, const Program& program, const std::string&
 
 PhaseBytes BytesIn(const Ledger& ledger) {
   PhaseBytes bytes{};
-  for (const Phase phase : kPhases) bytes[static_cast<size_t>(phase)] = ledger.bytes(phase);
+  for (const Phase phase : kPhases) bytes[Index(phase)] = ledger.bytes(phase);
   return bytes;
 }
 

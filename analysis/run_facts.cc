@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 constexpr double kMostSeconds = 1e12;
 
 Status ReadPhase(const JsonFields& fields, Phase phase, SessionSummary& session) {
-  const auto index = static_cast<size_t>(phase);
+  const auto index = Index(phase);
   LUTRA_ASSIGN_OR_RETURN(session.bytes[index], fields.Integer("bytes"));
   LUTRA_ASSIGN_OR_RETURN(session.seconds[index], fields.Number("seconds", kMostSeconds));
   return absl::OkStatus();
@@ -173,6 +173,11 @@ Status CheckSums(const JsonFields& fields, const RunFacts& facts) {
 
 }  // namespace
 
+std::string_view RunFacts::runner() const {
+  if (command.empty()) return {};
+  return std::string_view(command[0]).substr(command[0].rfind('/') + 1);
+}
+
 int64_t RunFacts::examples() const {
   int64_t sum = 0;
   for (const SessionSummary& session : sessions) sum += session.examples;
@@ -181,13 +186,13 @@ int64_t RunFacts::examples() const {
 
 int64_t RunFacts::bytes(Phase phase) const {
   int64_t sum = 0;
-  for (const SessionSummary& session : sessions) sum += session.bytes[static_cast<size_t>(phase)];
+  for (const SessionSummary& session : sessions) sum += session.bytes[Index(phase)];
   return sum;
 }
 
 double RunFacts::seconds(Phase phase) const {
   double sum = 0;
-  for (const SessionSummary& session : sessions) sum += session.seconds[static_cast<size_t>(phase)];
+  for (const SessionSummary& session : sessions) sum += session.seconds[Index(phase)];
   return sum;
 }
 

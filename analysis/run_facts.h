@@ -44,6 +44,8 @@ struct RunFacts {
   std::optional<bool> agrees_with_ideal;
   std::optional<double> accuracy, accuracy_ideal;
 
+  // The program that ran it, "lutra-sim"; empty where run.json names none.
+  std::string_view runner() const;
   int64_t examples() const;
   // All sessions together.
   int64_t bytes(Phase phase) const;

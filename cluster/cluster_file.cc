@@ -1,7 +1,5 @@
 #include "cluster/cluster_file.h"
 
-#include <charconv>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -129,12 +127,9 @@ StatusOr<Cluster> Reader::Read(const TomlFile& file) {
   return cluster;
 }
 
-// The shortest decimal that reads back as the same number; TOML wants a point or an exponent.
+// TOML wants a point or an exponent.
 std::string FormatSeconds(double seconds) {
-  char text[64];
-  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), seconds);
-  LUTRA_CHECK(error == std::errc());
-  std::string formatted(text, end);
+  std::string formatted = Shortest(seconds);
   if (formatted.find_first_of(".e") == formatted.npos) formatted += ".0";
   return formatted;
 }

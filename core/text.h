@@ -3,6 +3,8 @@
 #ifndef LUTRA_CORE_TEXT_H_
 #define LUTRA_CORE_TEXT_H_
 
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -39,6 +41,12 @@ inline bool IsOneLine(std::string_view text) {
     }
   }
   return true;
+}
+
+// As short as it can be to read back as the same number; "inf", "nan" where it is none.
+inline std::string Shortest(double number) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
 }
 
 // Whether a byte of UTF-8 is not the first of its character.

@@ -1,8 +1,6 @@
 #include "core/toml_file.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -14,13 +12,6 @@ namespace {
 std::string Quoted(std::string_view text) {
   constexpr size_t kMost = 200;
   return StrCat("'", text.substr(0, kMost), text.size() > kMost ? "..." : "", "'");
-}
-
-// As short as it can be to read back as the same number.
-std::string Shortest(double number) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-  return {text.data(), end};
 }
 
 }  // namespace

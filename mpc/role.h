@@ -27,6 +27,7 @@ constexpr Role Peer(Role role) { return role == Role::kP1 ? Role::kP2 : Role::kP
 enum class Phase { kModel, kDeal, kPrepare, kOnline };
 inline constexpr std::array kPhases = {Phase::kModel, Phase::kDeal, Phase::kPrepare,
                                        Phase::kOnline};
+constexpr size_t Index(Phase phase) { return static_cast<size_t>(phase); }
 
 // "model", "deal", "prepare", "online".
 std::string_view Name(Phase phase);

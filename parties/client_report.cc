@@ -139,9 +139,9 @@ std::string InferText(const InferReport& report, const Examples& examples) {
   }
   const auto count = static_cast<int64_t>(report.sessions.size());
   const int64_t padding = count * report.batch - examples.count();
-  text +=
-      StrCat("Sessions  ", Count(count, "session"), " of ", Count(report.batch, UnitOf(examples)),
-             padding > 0 ? StrCat(", ", padding, " of the last only to fill it up") : "", "\n");
+  text += StrCat("Sessions  ", Counted(count, "session"), " of ",
+                 Counted(report.batch, UnitOf(examples)),
+                 padding > 0 ? StrCat(", ", padding, " of the last only to fill it up") : "", "\n");
   text += StrCat("Seconds   ", Fixed(seconds, 3), " online, ", Fixed(waited, 3),
                  " until sessions were open\n");
   text += StrCat("Bytes     ", HumanBytes(sent), " sent, ", HumanBytes(received), " received, ",

@@ -258,12 +258,10 @@ std::string CompileText(const std::string& model, const fs::path& out,
   const Program& program = compiled.built->program;
   const ProgramCost cost(program);
   const auto phases = cost.phases();
-  const auto bytes = [&](Phase phase) {
-    return HumanBytes(phases[static_cast<size_t>(phase)].bytes);
-  };
+  const auto bytes = [&](Phase phase) { return HumanBytes(phases[Index(phase)].bytes); };
   std::string text = StrCat("Model     ", model, "\nProgram   ", program.digest().Hex(), "\n");
-  text += StrCat("          ", Count(static_cast<int64_t>(program.nodes().size()), "node"), ", ",
-                 Count(program.rounds(Phase::kOnline), "online round"), "\n");
+  text += StrCat("          ", Counted(static_cast<int64_t>(program.nodes().size()), "node"), ", ",
+                 Counted(program.rounds(Phase::kOnline), "online round"), "\n");
   const std::array<std::pair<std::string_view, std::string_view>, 4> files = {
       {{"program", "public: for everybody"},
        {"tables", "secret: for the dealer"},
@@ -278,7 +276,7 @@ std::string CompileText(const std::string& model, const fs::path& out,
   }
   text += StrCat("\n", table.ToString(), "\n");
   const int64_t batch = compiled.client.batch();
-  text += StrCat("Session   ", Count(batch, "example"), ": tape ", bytes(Phase::kDeal),
+  text += StrCat("Session   ", Counted(batch, "example"), ": tape ", bytes(Phase::kDeal),
                  ", prepare ", bytes(Phase::kPrepare), ", online ", bytes(Phase::kOnline), "\n");
   text += StrCat("Example   tape ", HumanBytes(cost.tape_bytes() / batch), "\n");
   text += StrCat("Sharing   ", bytes(Phase::kModel), " once\n");

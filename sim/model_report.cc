@@ -33,7 +33,7 @@ void PrintCosts(const ModelJob& job, const ModelRunResult& result) {
   const int64_t count = job.examples.count();
   const int64_t padding = sessions * job.plan.batch - count;
   const std::string_view unit = UnitOf(job.examples);
-  Print(StrCat("Cost of ", Count(sessions, "session"), " of ", Count(job.plan.batch, unit),
+  Print(StrCat("Cost of ", Counted(sessions, "session"), " of ", Counted(job.plan.batch, unit),
                padding > 0 ? StrCat(", ", padding, " of the last only to fill it up") : "", "\n"));
   const auto costs = PhaseCosts(result.ledger.traffic());
   Print(CostTable(costs, seconds));
@@ -56,9 +56,9 @@ void PrintCosts(const ModelJob& job, const ModelRunResult& result) {
 void PrintHead(const ModelJob& job, const ModelRunOptions& options, std::string_view where) {
   const IntegerModelShape& shape = job.model.shape();
   Print(StrCat("Model     ", options.model, "\n"));
-  Print(StrCat("          ", Count(shape.layers, "layer"), ", hidden ", shape.hidden, ", ",
-               Count(shape.heads, "head"), ", sequence ", shape.sequence, "\n"));
-  Print(StrCat("Input     ", Count(job.examples.count(), UnitOf(job.examples)),
+  Print(StrCat("          ", Counted(shape.layers, "layer"), ", hidden ", shape.hidden, ", ",
+               Counted(shape.heads, "head"), ", sequence ", shape.sequence, "\n"));
+  Print(StrCat("Input     ", Counted(job.examples.count(), UnitOf(job.examples)),
                job.examples.labels.empty() ? "" : " with labels", "\n"));
   Print(StrCat("Roles     dealer, P0, P1, P2, model owner and data owner, ", where, "\n"));
   Print(StrCat("Threads   ", options.threads, "\n\n"));

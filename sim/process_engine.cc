@@ -14,7 +14,7 @@
 namespace lutra {
 namespace {
 
-double& Of(PhaseSeconds& seconds, Phase phase) { return seconds[static_cast<size_t>(phase)]; }
+double& Of(PhaseSeconds& seconds, Phase phase) { return seconds[Index(phase)]; }
 
 class ProcessEngine final : public ModelEngine {
  public:

@@ -11,7 +11,8 @@ namespace lutra {
 namespace {
 
 RunSummary SummaryOf(const BuiltProgram& built, const RunProgramOptions& options,
-                     const ProgramRun& run) {
+                     const ProgramRun& run, const PhaseSeconds& model,
+                     const PhaseSeconds& session_seconds) {
   RunSummary summary;
   const auto& tables = built.program.tables();
   summary.private_tables = std::all_of(tables.begin(), tables.end(),
@@ -23,6 +24,7 @@ RunSummary SummaryOf(const BuiltProgram& built, const RunProgramOptions& options
   session.examples = 1;
   session.bytes = BytesIn(run.ledger);
   session.rounds = run.ledger.rounds(Phase::kOnline);
+  for (size_t i = 0; i < kPhases.size(); ++i) session.seconds[i] = model[i] + session_seconds[i];
   return summary;
 }
 
@@ -58,10 +60,7 @@ StatusOr<ProgramRun> RunProgram(const BuiltProgram& built, const NamedTensors& m
   run.revealed = std::move(session.revealed);
   run.disagreement = shared.agrees ? session.disagreement : shared.disagreement;
   run.miscount = FirstMiscount(built.program, run.ledger);
-  run.summary = SummaryOf(built, options, run);
-  for (size_t i = 0; i < kPhases.size(); ++i) {
-    run.summary.sessions[0].seconds[i] = shared.seconds[i] + session.seconds[i];
-  }
+  run.summary = SummaryOf(built, options, run, shared.seconds, session.seconds);
   run.trace = std::move(recorder.trace());
   run.trace.program = built.program.digest();
   for (const Role role : kRoles) run.trace.threads[role] = options.threads;

@@ -34,9 +34,7 @@ class Stopwatch {
   bool running_ = true;
 };
 
-double& SecondsOf(SessionResult& result, Phase phase) {
-  return result.seconds[static_cast<size_t>(phase)];
-}
+double& SecondsOf(SessionResult& result, Phase phase) { return result.seconds[Index(phase)]; }
 
 // Where two tensors of one type first differ.
 std::string FirstDifference(const Tensor& found, const Tensor& expected) {

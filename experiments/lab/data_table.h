@@ -29,9 +29,6 @@ std::string CellText(const DataTable::Cell& cell);
 std::string CsvOf(const DataTable& table);
 // A JSON object a line, all columns in all of them.
 std::string JsonLinesOf(const DataTable& table);
-// The q-quantile (0 to 1) of at least one value: linear between the two nearest, as R (type 7) and
-// NumPy have it by default.
-double Quantile(std::vector<double> values, double q);
 
 }  // namespace lutra
 

@@ -55,9 +55,8 @@ std::optional<int> LineOfLastValue(const Experiment& experiment, const Point& po
 }  // namespace
 
 bool Experiment::runs() const {
-  return std::any_of(points.begin(), points.end(), [](const Point& point) {
-    return TextOf(point.settings, "measure", "cost") != "cost";
-  });
+  return std::any_of(points.begin(), points.end(),
+                     [](const Point& point) { return Runs(point.settings); });
 }
 
 std::string Experiment::Label(const Point& point) const {

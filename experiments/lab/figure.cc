@@ -116,7 +116,11 @@ class Cells {
 class Script {
  public:
   Script(const FigureSpec& spec, const Results& results)
-      : spec_(spec), source_(SourceOf(results, spec.by)) {}
+      : spec_(spec),
+        breakdown_(BreakdownOf(results, spec.by)),
+        source_(spec.by.empty() ? results.runs : breakdown_) {}
+  Script(const Script&) = delete;
+  Script& operator=(const Script&) = delete;
 
   std::string Make() {
     const bool is_map = spec_.style == Style::kHeatmap || spec_.style == Style::kWinner;
@@ -498,7 +502,8 @@ class Script {
   }
 
   const FigureSpec& spec_;
-  const DataTable source_;
+  const DataTable breakdown_;
+  const DataTable& source_;  // the runs, or the breakdown
   int width_ = 720;
   int height_ = 460;
   std::string data_;      // blocks

@@ -120,12 +120,8 @@ CommandLine PointCommandLine() {
 
 // ---- small things ----
 
-std::string Counted(size_t count, std::string_view one) {
-  return StrCat(Grouped(static_cast<int64_t>(count)), " ", one, count == 1 ? "" : "s");
-}
-
 // "45 s", "12 min", "3.1 h".
-std::string HumanSeconds(double seconds) {
+std::string AboutTime(double seconds) {
   if (seconds < 120) return StrCat(static_cast<int64_t>(seconds + 0.5), " s");
   if (seconds < 7200) return StrCat(static_cast<int64_t>(seconds / 60 + 0.5), " min");
   return StrCat(Fixed(seconds / 3600, 1), " h");
@@ -375,7 +371,7 @@ class Lab {
                      "What is removed\n            from points/ runs again\n");
     }
     const auto jobs = static_cast<size_t>(std::max<int64_t>(maker.jobs, 1));
-    return text + StrCat("takes       about ", HumanSeconds(EstimatedSeconds(jobs)), " for ",
+    return text + StrCat("takes       about ", AboutTime(EstimatedSeconds(jobs)), " for ",
                          Counted(pending_.size(), "run"), "; up to ",
                          HumanBytes(EstimatedMemory(jobs)), " of memory\n");
   }
@@ -644,7 +640,7 @@ Status CheckOne(const fs::path& path, bool write) {
   }
   LUTRA_ASSIGN_OR_RETURN(const int64_t compared, CheckExpected(experiment, plan, file));
   std::fputs(StrCat(experiment.name, ": ", Counted(experiment.points.size(), "point"), ", ",
-                    Counted(static_cast<size_t>(compared), "figure"), " as expected\n")
+                    Counted(compared, "figure"), " as expected\n")
                  .c_str(),
              stdout);
   return absl::OkStatus();

@@ -424,7 +424,7 @@ void PointPricer::PriceProgram(const Program& program, const PointSpec& spec,
     ++price.nodes;
     price.lookups += one.lookups * price.sessions;
     for (const Phase phase : kPhases) {
-      const auto index = static_cast<size_t>(phase);
+      const auto index = Index(phase);
       price.bytes[index] += one.bytes[index] * (phase == Phase::kModel ? 1 : price.sessions);
     }
     levels.insert(one.online_levels.begin(), one.online_levels.end());
@@ -464,7 +464,7 @@ void PointPricer::PriceProgram(const Program& program, const PointSpec& spec,
 
 namespace {
 
-double Of(const PhaseSeconds& seconds, Phase phase) { return seconds[static_cast<size_t>(phase)]; }
+double Of(const PhaseSeconds& seconds, Phase phase) { return seconds[Index(phase)]; }
 
 void PutSeconds(const PhaseSeconds& seconds, Json& results) {
   results["model_seconds"] = Of(seconds, Phase::kModel);
@@ -548,7 +548,7 @@ Status CheckBytes(const Program& program, const Ledger& ledger, int64_t sessions
   }
   const PhaseBytes counted = BytesIn(ledger);
   for (const Phase phase : kPhases) {
-    const auto index = static_cast<size_t>(phase);
+    const auto index = Index(phase);
     if (counted[index] == expected[index]) continue;
     return absl::InternalError(StrCat("bytes of ", Name(phase), ": expected ", expected[index],
                                       " by the closed form, found ", counted[index], " counted"));

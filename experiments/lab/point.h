@@ -32,7 +32,7 @@ struct PointSpec {
 
   bool is_protocol() const { return model.empty(); }
   std::string measure() const { return TextOf(settings, "measure", "cost"); }
-  bool runs() const { return measure() != "cost"; }
+  bool runs() const { return Runs(settings); }
 };
 
 // Finds files from the place of the experiment, and puts shape keys to their shape. An error says

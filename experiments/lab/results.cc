@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "analysis/quantile.h"
 #include "analysis/replay.h"
 #include "analysis/result_column.h"
 
@@ -84,7 +85,7 @@ class Collector {
   }
 
   static void PutBytes(const PhaseBytes& bytes, Row& row) {
-    const auto of = [&](Phase phase) { return bytes[static_cast<size_t>(phase)]; };
+    const auto of = [&](Phase phase) { return bytes[Index(phase)]; };
     row["model_bytes"] = of(Phase::kModel);
     row["deal_bytes"] = of(Phase::kDeal);
     row["prepare_bytes"] = of(Phase::kPrepare);
@@ -139,7 +140,7 @@ class Collector {
       row["lookups"] = group.cost.lookups * price.sessions;
       PhaseBytes bytes = group.cost.bytes;
       for (const Phase phase : kPhases) {
-        if (phase != Phase::kModel) bytes[static_cast<size_t>(phase)] *= price.sessions;
+        if (phase != Phase::kModel) bytes[Index(phase)] *= price.sessions;
       }
       PutBytes(bytes, row);
       row["rounds"] = group.cost.online_levels.size();
@@ -266,9 +267,9 @@ std::vector<RowGroup> GroupRows(const DataTable& table, const std::vector<std::s
   return groups;
 }
 
-DataTable SourceOf(const Results& results, const std::string& by) {
-  if (by.empty()) return results.runs;
+DataTable BreakdownOf(const Results& results, const std::string& by) {
   DataTable table;
+  if (by.empty()) return table;
   for (const std::string& column : results.breakdown.columns) {
     if (column != "by") table.columns.push_back(column == "group" ? by : column);
   }

@@ -47,9 +47,8 @@ struct RowGroup {
 std::vector<RowGroup> GroupRows(const DataTable& table, const std::vector<std::string>& keys,
                                 const RowFilter& only);
 
-// What a table or figure is made of: the runs, or the rows of one breakdown, whose groups are then
-// in a column of its name.
-DataTable SourceOf(const Results& results, const std::string& by);
+// The rows of one breakdown, with its groups in a column of its name; nothing where `by` is empty.
+DataTable BreakdownOf(const Results& results, const std::string& by);
 
 }  // namespace lutra
 

@@ -371,17 +371,16 @@ class Reader {
                                has_model ? "both" : "neither");
       }
     }
-    if (Runs() <= kMostRuns) return absl::OkStatus();
+    if (RunCount() <= kMostRuns) return absl::OkStatus();
     return root_.Wrong("repetitions",
                        StrCat("at most ", kMostRuns, " runs (points that run, by repetitions)"),
-                       StrCat(Runs()));
+                       StrCat(RunCount()));
   }
 
   // What is exact runs once: it is a point, and no run.
-  size_t Runs() const {
-    const auto points = std::count_if(
-        out_.points.begin(), out_.points.end(),
-        [](const Point& point) { return TextOf(point.settings, "measure", "cost") != "cost"; });
+  size_t RunCount() const {
+    const auto points = std::count_if(out_.points.begin(), out_.points.end(),
+                                      [](const Point& point) { return Runs(point.settings); });
     return static_cast<size_t>(points) * static_cast<size_t>(out_.repetitions);
   }
 
@@ -400,9 +399,9 @@ class Reader {
     if (replays > kMostReplays) {
       return root_.Wrong(key, StrCat("at most ", kMostReplays, " networks"), "more");
     }
-    if (Runs() * replays > kMostRows) {
+    if (RunCount() * replays > kMostRows) {
       return root_.Wrong(key, StrCat("at most ", kMostRows, " rows of results (runs by networks)"),
-                         StrCat(Runs() * replays));
+                         StrCat(RunCount() * replays));
     }
     for (const Network& network : networks_) {
       ForEachCombination(true, [&](const std::vector<size_t>& steps) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 #include "analysis/program_flags.h"
@@ -161,9 +160,7 @@ std::optional<SettingProblem> CheckBytes(const SettingValue& value) {
 
 std::string NumberText(double value) {
   if (!std::isfinite(value)) return value > 0 ? "Inf" : value < 0 ? "-Inf" : "NaN";
-  std::array<char, 32> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value);
-  return std::string(text.data(), end.ptr);
+  return Shortest(value);
 }
 
 std::string SettingText(const SettingValue& value) {
@@ -237,6 +234,8 @@ std::string TextOf(const Settings& settings, std::string_view name, std::string_
   const auto found = settings.find(name);
   return found == settings.end() ? std::string(otherwise) : SettingText(found->second);
 }
+
+bool Runs(const Settings& settings) { return TextOf(settings, "measure", "cost") != "cost"; }
 
 int64_t IntegerOf(const Settings& settings, std::string_view name, int64_t otherwise) {
   const auto found = settings.find(name);

@@ -48,6 +48,8 @@ std::vector<std::string_view> SettingNames();
 std::string TextOf(const Settings& settings, std::string_view name, std::string_view otherwise);
 int64_t IntegerOf(const Settings& settings, std::string_view name, int64_t otherwise);
 bool BooleanOf(const Settings& settings, std::string_view name, bool otherwise);
+// Whether the point runs, or the closed form says all.
+bool Runs(const Settings& settings);
 
 }  // namespace lutra
 

@@ -73,7 +73,8 @@ RenderedTable RenderTable(const TableSpec& spec, const Results& results) {
   table.markdown = StrCat("**", InMarkdown(spec.title), "**\n\n", head, "\n", rule, "\n");
   table.latex = StrCat("% ", InLatex(spec.title), "\n\\begin{tabular}{", alignment,
                        "}\n\\toprule\n", latex_head, " \\\\\n\\midrule\n");
-  const DataTable source = SourceOf(results, spec.by);
+  const DataTable breakdown = BreakdownOf(results, spec.by);
+  const DataTable& source = spec.by.empty() ? results.runs : breakdown;
   for (const RowGroup& group : GroupRows(source, spec.rows, spec.only)) {
     std::string line = "|", latex;
     for (const std::string& key : group.keys) {

@@ -14,6 +14,7 @@
 
 #include "analysis/analyze.h"
 #include "analysis/graph.h"
+#include "analysis/typeset.h"
 #include "core/file.h"
 #include "core/packing.h"
 #include "models/bert_program.h"
@@ -405,6 +406,7 @@ TEST_CASE("Formulas have their letters", "[analysis][protocol_trace]") {
   TracePictureOptions options;
   options.detail = TracePictureOptions::Detail::kNames;
   CHECK(Count(TraceGraph("", *alone.cost, trace, options), "\u0394") == 0);
+  CHECK(Typeset("\u00f6 = \u0394\u00b2") == "\u00f6 = \u0394\u00b2");  // of a protocol of one's own
 }
 
 TEST_CASE("Rounds can be chosen", "[analysis][protocol_trace]") {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/file.h"
+#include "tests/support/drawn.h"
 #include "tests/support/folder.h"
 
 namespace lutra {
@@ -184,13 +185,7 @@ TEST_CASE("gnuplot runs nothing that stands in a text") {
   Experiment experiment = Ours();
   experiment.comparisons = {spec};
   const Folder folder;
-  const Status drawn = WriteComparisons(experiment, OurResults(), folder.path());
-  if (drawn.message().find("is not installed") != absl::string_view::npos) {
-    WARN("skipped: gnuplot is not installed");
-    return;
-  }
-  INFO(OneLine(drawn));
-  REQUIRE(drawn.ok());
+  if (!Drawn(WriteComparisons(experiment, OurResults(), folder.path()))) return;
   CHECK(!std::filesystem::exists(folder / "comparisons/made"));
   const StatusOr<std::string> svg = ReadTextFile(folder / "comparisons/name.svg", 1 << 20);
   REQUIRE(svg.ok());

@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "experiments/lab/child_program.h"
 #include "experiments/lab/table.h"
+#include "tests/support/drawn.h"
 #include "tests/support/folder.h"
 
 namespace lutra {
@@ -121,13 +122,7 @@ TEST_CASE("Every style is drawn as SVG and PDF", "[figure]") {
     CHECK(script.find("EOD") != script.npos);
   }
   const Folder folder;
-  const Status drawn = WriteFigures(made.experiment, made.results, folder.path());
-  if (drawn.message().find("is not installed") != absl::string_view::npos) {
-    WARN("skipped: gnuplot is not installed");
-    return;
-  }
-  INFO(OneLine(drawn));
-  REQUIRE(drawn.ok());
+  if (!Drawn(WriteFigures(made.experiment, made.results, folder.path()))) return;
   for (const FigureSpec& figure : made.experiment.figures) {
     INFO(figure.name);
     const std::string svg = Content(folder / ("figures/" + figure.name + ".svg"));
@@ -221,13 +216,7 @@ only = { sequence = 8 }
   CHECK(script(2).find(StrCat("using 3 lc rgb '", Color(Phase::kPrepare), "'")) !=
         std::string::npos);
   const Folder folder;
-  const Status drawn = WriteFigures(made.experiment, made.results, folder.path());
-  if (drawn.message().find("is not installed") != absl::string_view::npos) {
-    WARN("skipped: gnuplot is not installed");
-    return;
-  }
-  INFO(OneLine(drawn));
-  CHECK(drawn.ok());
+  if (!Drawn(WriteFigures(made.experiment, made.results, folder.path()))) return;
   CHECK(!fs::exists(folder / "figures/gnuplot.log"));
 }
 

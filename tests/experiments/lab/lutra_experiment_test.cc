@@ -42,6 +42,13 @@ rows = ["sequence", "network"]
 columns = ["online_bytes", "online_seconds", "predicted_online_seconds", "agrees"]
 )";
 
+// More than a test waits for.
+const std::string kManyRuns = [] {
+  std::string many = kRuns;
+  many.replace(many.find("repetitions = 2"), 15, "repetitions = 500");
+  return many;
+}();
+
 std::string Content(const fs::path& path) {
   const StatusOr<std::string> text = ReadTextFile(path, kMostBytes);
   INFO(OneLine(text.status()));
@@ -75,9 +82,12 @@ struct Place {
   void Write(const std::string& text) const { REQUIRE(WriteFile(file(), text).ok()); }
   fs::path file() const { return folder / "experiment.toml"; }
   fs::path out() const { return folder / "out"; }
-  Child::Ended Run(std::vector<std::string> more = {}) const {
+  Child Start(std::vector<std::string> more = {}) const {
     more.insert(more.begin(), {"run", folder.path().string(), "--out", out().string()});
-    return Child("lutra-experiment", more).Wait();
+    return Child("lutra-experiment", more);
+  }
+  Child::Ended Run(std::vector<std::string> more = {}) const {
+    return Start(std::move(more)).Wait();
   }
   // By name, when the files of the points were written.
   std::map<std::string, fs::file_time_type> Points() const {
@@ -158,11 +168,8 @@ TEST_CASE("A point's file that is not whole is told of and made again", "[lutra-
 }
 
 TEST_CASE("An interrupted experiment keeps what is finished", "[lutra-experiment]") {
-  std::string many = kRuns;
-  many.replace(many.find("repetitions = 2"), 15, "repetitions = 500");
-  const Place place(many);
-  Child child("lutra-experiment",
-              {"run", place.folder.path().string(), "--out", place.out().string()});
+  const Place place(kManyRuns);
+  Child child = place.Start();
   place.WaitForPoints();
   child.Signal(SIGINT);
   const Child::Ended ended = child.Wait();
@@ -179,12 +186,9 @@ TEST_CASE("An interrupted experiment keeps what is finished", "[lutra-experiment
 }
 
 TEST_CASE("A killed experiment goes on where it was", "[lutra-experiment]") {
-  std::string many = kRuns;
-  many.replace(many.find("repetitions = 2"), 15, "repetitions = 500");
-  const Place place(many);
+  const Place place(kManyRuns);
   {
-    Child child("lutra-experiment",
-                {"run", place.folder.path().string(), "--out", place.out().string()});
+    Child child = place.Start();
     place.WaitForPoints();
     child.Signal(SIGKILL);
     CHECK(child.Wait().status == -1);
@@ -211,8 +215,7 @@ TEST_CASE("A run that is killed is told of, and the others are kept", "[lutra-ex
   std::string slow = kRuns;
   slow.replace(slow.find("threads = 1"), 11, "threads = 1\nexamples = 40\nbatch = 1");
   const Place place(slow);
-  Child child("lutra-experiment",
-              {"run", place.folder.path().string(), "--out", place.out().string()});
+  Child child = place.Start();
   const std::string children = StrCat("/proc/", child.pid(), "/task/", child.pid(), "/children");
   const bool killed = WaitFor([&] {
     const StatusOr<std::string> pids = ReadTextFile(children, 4096);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "analysis/csv.h"
+#include "analysis/quantile.h"
 #include "analysis/result_column.h"
 #include "core/file.h"
 #include "experiments/lab/data_table.h"
