@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/version.h"
+#include "parties/owners.h"
 
 namespace lutra {
 namespace {
