@@ -188,7 +188,8 @@ class Writer {
     const std::string_view points = several ? ", from point to point" : "";
     AddResult("Offline", points_, "offline_bytes", StrCat("bytes, deal and prepare", points));
     const std::string rounds = RangeText(points_, "rounds");
-    AddResult("Online", points_, "online_bytes", StrCat("bytes; rounds: ", rounds, points));
+    AddResult("Online", points_, "online_bytes",
+              StrCat(rounds.empty() ? "bytes" : StrCat("bytes; rounds: ", rounds), points));
     AddResult("Offline time", points_, "offline_seconds", StrCat("on this machine", points));
     AddResult("Online time", points_, "online_seconds", StrCat("on this machine", points));
     AddResult("Predicted online", cases_, "predicted_online_seconds",
