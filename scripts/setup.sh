@@ -18,8 +18,8 @@ test_packages=(
   valgrind gnuplot-nox chromium chromium-driver librsvg2-bin texlive-latex-base
   texlive-latex-recommended
 )
-# What `./run-tests --build clang` needs on top.
-clang_packages=(clang)
+# What the sanitizer builds need on top.
+clang_packages=(clang libclang-rt-dev llvm)
 
 fail() {
   echo "${0##*/}: $*" >&2

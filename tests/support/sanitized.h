@@ -3,9 +3,18 @@
 #ifndef LUTRA_TESTS_SUPPORT_SANITIZED_H_
 #define LUTRA_TESTS_SUPPORT_SANITIZED_H_
 
+// As g++ tells it, and as clang++ does.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LUTRA_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LUTRA_SANITIZED 1
+#endif
+#endif
+
 namespace lutra {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef LUTRA_SANITIZED
 inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;
