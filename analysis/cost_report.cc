@@ -1,6 +1,5 @@
 #include "analysis/cost_report.h"
 
-#include <array>
 #include <map>
 #include <tuple>
 #include <utility>

@@ -2,7 +2,6 @@
 #include <new>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "analysis/analyze.h"
 #include "core/command_line.h"

@@ -1,6 +1,5 @@
 #include "analysis/markup.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 

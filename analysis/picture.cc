@@ -3,12 +3,10 @@
 #include <cairo/cairo-pdf.h>
 #include <cairo/cairo.h>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
 #include <memory>
-#include <utility>
 
 #include "analysis/cost_table.h"
 #include "analysis/excerpt.h"

@@ -1,6 +1,5 @@
 #include "analysis/report.h"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>

@@ -1,7 +1,6 @@
 #include "analysis/report_experiment.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <set>
 #include <string>

@@ -1,7 +1,6 @@
 #include "analysis/report_pictures.h"
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <utility>
 

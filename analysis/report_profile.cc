@@ -1,6 +1,5 @@
 // Seconds beside the machine's peak.
 #include <algorithm>
-#include <utility>
 
 #include "analysis/cost_table.h"
 #include "analysis/report_cells.h"

@@ -1,5 +1,4 @@
 // Where bytes and seconds go.
-#include <algorithm>
 #include <array>
 #include <map>
 #include <tuple>

@@ -1,7 +1,6 @@
 #include "analysis/run_tables.h"
 
 #include <array>
-#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>

@@ -1,6 +1,5 @@
 #include "cluster/endpoint.h"
 
-#include <cmath>
 #include <set>
 #include <utility>
 #include <zmq.hpp>

@@ -1,7 +1,5 @@
 #include "cluster/frame.h"
 
-#include <algorithm>
-
 namespace lutra {
 namespace {
 

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <new>
 #include <string>
-#include <vector>
 
 #include "cluster/curve_key.h"
 #include "core/command_line.h"

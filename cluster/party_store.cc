@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cereal/types/map.hpp>
 #include <charconv>
-#include <cmath>
 #include <system_error>
 #include <utility>
 

@@ -1,8 +1,5 @@
 #include "core/arithmetic.h"
 
-#include <cstdint>
-#include <span>
-
 namespace lutra {
 namespace {
 

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string>
 #include <type_traits>
 
 #ifndef LUTRA_CORE_MATRIX_PRODUCT_ONCE_

@@ -1,7 +1,6 @@
 #include "core/packing.h"
 
 #include <algorithm>
-#include <type_traits>
 
 namespace lutra {
 namespace {

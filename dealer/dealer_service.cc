@@ -1,6 +1,5 @@
 #include "dealer/dealer_service.h"
 
-#include <algorithm>
 #include <atomic>
 #include <new>
 #include <string>

@@ -1,6 +1,5 @@
 #include "dealer/depot.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 

@@ -1,7 +1,6 @@
 #include "dealer/generator.h"
 
 #include <algorithm>
-#include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <span>

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <locale>
-#include <optional>
 #include <sstream>
 #include <vector>
 

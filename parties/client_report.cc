@@ -1,6 +1,5 @@
 #include "parties/client_report.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <string>
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"

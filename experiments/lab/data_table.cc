@@ -1,8 +1,5 @@
 #include "experiments/lab/data_table.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "core/status.h"
 #include "core/text.h"
 #include "experiments/lab/setting.h"

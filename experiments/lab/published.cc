@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <charconv>
-#include <optional>
 #include <utility>
 
 #include "core/toml_file.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
-#include <vector>
 
 #include "analysis/cost_table.h"
 #include "analysis/markup.h"

@@ -3,8 +3,6 @@
 // messages packed and unpacked, with 1 or 2 threads; inputs and what comes before are not in it.
 
 #include <map>
-#include <memory>
-#include <string>
 
 #include "experiments/micro/rate.h"
 #include "models/bert_program.h"

@@ -4,9 +4,7 @@
 // ring is computed in: 16 bits for rings of up to 16.
 
 #include <algorithm>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "analysis/calibration.h"
 #include "core/matrix_product.h"

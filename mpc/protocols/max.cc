@@ -1,7 +1,6 @@
 #include "mpc/protocols/max.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "mpc/protocols/local.h"
 #include "mpc/protocols/lookup.h"

@@ -5,7 +5,6 @@
 #include <regex>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "analysis/cost.h"
 #include "analysis/cost_table.h"

@@ -2,7 +2,6 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <numeric>
 #include <string>
 
 #include "analysis/analyze.h"

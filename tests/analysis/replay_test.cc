@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <deque>
 #include <limits>
 #include <map>
 #include <random>

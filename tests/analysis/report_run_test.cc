@@ -4,7 +4,6 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <memory>
-#include <set>
 #include <tuple>
 
 #include "analysis/cost.h"

@@ -7,7 +7,6 @@
 #include <cereal/types/map.hpp>
 #include <cereal/types/optional.hpp>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 

@@ -1,7 +1,6 @@
 #include "core/ring.h"
 
 #include <catch2/catch.hpp>
-#include <type_traits>
 
 namespace lutra {
 namespace {

@@ -1,7 +1,6 @@
 #include "models/integer_bert.h"
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <random>

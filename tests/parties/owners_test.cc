@@ -2,7 +2,6 @@
 // wrong at a server is said and leaves nobody waiting.
 #include "parties/owners.h"
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <cstring>

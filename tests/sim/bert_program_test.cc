@@ -1,9 +1,7 @@
 #include "models/bert_program.h"
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
-#include <memory>
 #include <random>
 #include <string>
 #include <vector>
