@@ -39,7 +39,7 @@ CommandLine MakeCommandLine() {
       "MODEL is a .safetensors file, or a synthetic shape as lutra-sim takes it.");
   line.SetPositionals("MODEL", 1, 1)
       .AddFlag("input", "FILE", "as lutra-sim takes it")
-      .AddFlag("out", "DIR", "write a run directory (run.json, ledger.csv, levels.csv, work.csv)")
+      .AddFlag("out", "DIR", "write a run directory: results, costs and the trace")
       .AddFlag("threads", "N", "of all processes together; default: one for each core")
       .AddFlag("tapes", "stream|store",
                "dealt as the parties take them, kept in memory (default); or ahead, into files")

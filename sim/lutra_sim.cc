@@ -39,7 +39,7 @@ CommandLine MakeCommandLine() {
       .AddFlag("input", "FILE",
                "texts, one a line; LABEL<TAB>TEXT lines; or a safetensors file of cases. Default: "
                "the texts beside the model, random tokens for a synthetic shape")
-      .AddFlag("out", "DIR", "write a run directory (run.json, ledger.csv, levels.csv, work.csv)")
+      .AddFlag("out", "DIR", "write a run directory: results, costs and the trace")
       .AddFlag("seed", "N", "a reproducible run; default: keys from the operating system")
       .AddFlag("threads", "N", "default: one for each core")
       .AddFlag("residual-bits", "R", "of a model file: requantize it, without training, to 2 to 8")
