@@ -13,6 +13,7 @@
 #include "models/bert_program.h"
 #include "models/synthetic.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 #include "tests/support/sanitized.h"
 
 namespace lutra {
@@ -162,8 +163,8 @@ TEST_CASE("lutra-analyze says so where there is not enough memory", "[analysis][
   const Folder folder;
   std::ofstream(folder / "run.json").close();
   fs::resize_file(folder / "run.json", 250 << 20);
-  const std::string command = StrCat("ulimit -v 262144; '", LUTRA_BUILD_ROOT,
-                                     "/lutra-analyze' replay ", folder.path().string(), " 2>&1");
+  const std::string command = StrCat("ulimit -v 262144; '", BuildPath("lutra-analyze"), "' replay ",
+                                     folder.path().string(), " 2>&1");
   std::FILE* output = popen(command.c_str(), "r");
   REQUIRE(output != nullptr);
   std::string text(1000, '\0');

@@ -14,13 +14,13 @@
 #include "models/integer_model.h"
 #include "models/synthetic.h"
 #include "mpc/protocol.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
 
 std::string Page(const std::string& name) {
-  const StatusOr<std::string> text =
-      ReadTextFile(std::string(LUTRA_SOURCE_ROOT "/") + name, int64_t{1} << 20);
+  const StatusOr<std::string> text = ReadTextFile(SourcePath(name), int64_t{1} << 20);
   INFO(OneLine(text.status()));
   REQUIRE(text.ok());
   return *text;
@@ -151,7 +151,7 @@ void CheckStatedCost(const IntegerModelShape& shape, int64_t batch, int64_t sess
 
 TEST_CASE("The costs that are stated are those of the closed form", "[analysis][documentation]") {
   const StatusOr<IntegerModel> model =
-      LoadIntegerModel(LUTRA_SOURCE_ROOT "/models/pretrained/sms-spam-tiny.safetensors");
+      LoadIntegerModel(SourcePath("models/pretrained/sms-spam-tiny.safetensors"));
   REQUIRE(model.ok());
   CheckStatedCost(model->shape(), 17, 12);
   CheckStatedCost(Synthetic("bert-base"), 1, 1);

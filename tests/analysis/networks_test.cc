@@ -7,6 +7,7 @@
 
 #include "core/file.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -48,7 +49,7 @@ TEST_CASE("Every shipped file can be read and has its network's name", "[analysi
 TEST_CASE("Every file of the folder is shipped", "[analysis][networks]") {
   std::set<std::string> files, shipped;
   for (const auto& entry :
-       std::filesystem::directory_iterator(LUTRA_SOURCE_ROOT "/experiments/networks")) {
+       std::filesystem::directory_iterator(SourcePath("experiments/networks"))) {
     files.insert(entry.path().stem().string());
   }
   for (const ShippedNetworkFile& file : ShippedNetworkFiles()) {

@@ -12,6 +12,7 @@
 
 #include "core/file.h"
 #include "tests/models/random_model.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -122,7 +123,7 @@ struct Ended {
 };
 
 Ended Keygen(const std::string& arguments) {
-  const std::string command = LUTRA_BUILD_ROOT "/lutra-keygen " + arguments + " 2>&1";
+  const std::string command = BuildPath("lutra-keygen ") + arguments + " 2>&1";
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   Ended ended;

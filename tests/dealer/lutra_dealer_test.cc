@@ -13,6 +13,7 @@
 #include "cluster/dealer_store.h"
 #include "core/version.h"
 #include "tests/dealer/support.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -66,7 +67,7 @@ class Process {
     for (const auto& [name, descriptor] : {std::pair("out", 1), std::pair("err", 2)}) {
       dup2(open((streams_ / name).c_str(), O_WRONLY | O_CREAT, 0600), descriptor);
     }
-    std::string program = LUTRA_BUILD_ROOT "/lutra-dealer";
+    std::string program = BuildPath("lutra-dealer");
     std::vector<char*> argv = {program.data()};
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/status.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -77,11 +78,11 @@ Safetensors RandomContent(const IntegerModelShape& shape, std::mt19937_64& gener
 }
 
 std::string PretrainedFile(const std::string& name) {
-  return std::string(LUTRA_SOURCE_ROOT) + "/models/pretrained/" + name;
+  return SourcePath("models/pretrained/" + name);
 }
 
 std::string ReferenceFile(const std::string& name) {
-  return std::string(LUTRA_SOURCE_ROOT) + "/../shared/reference/" + name;
+  return SourcePath("../shared/reference/" + name);
 }
 
 TemporaryFolder::TemporaryFolder() {

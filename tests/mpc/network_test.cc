@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -266,8 +267,7 @@ threads = 3
 }
 
 TEST_CASE("The shipped networks are what their names say", "[mpc][network]") {
-  const std::filesystem::path folder =
-      std::filesystem::path(LUTRA_SOURCE_ROOT) / "experiments/networks";
+  const std::filesystem::path folder = SourcePath("experiments/networks");
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     INFO(entry.path().string());

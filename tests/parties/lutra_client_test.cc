@@ -15,6 +15,7 @@
 #include "tests/parties/fake_servers.h"
 #include "tests/support/child.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -22,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTiny = "synthetic:hidden=16,layers=1,heads=2,sequence=4,vocabulary=9";
-constexpr const char* kSms = LUTRA_SOURCE_ROOT "/models/pretrained/sms-spam-tiny.safetensors";
+const std::string kSms = SourcePath("models/pretrained/sms-spam-tiny.safetensors");
 constexpr uint64_t kSeed = 5;
 const std::string kSomeId(32, 'a');
 

@@ -19,6 +19,7 @@
 #include "core/file.h"
 #include "tests/support/child.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -207,7 +208,7 @@ TEST_CASE("Nothing is left of a launcher that is interrupted or killed", "[sim][
 TEST_CASE("A launcher without its programs says so and leaves nothing", "[sim][launch]") {
   const Temporary temporary;
   const Folder folder;
-  const fs::path build = LUTRA_BUILD_ROOT;
+  const fs::path build = BuildPath("");
   fs::copy_file(build / "lutra-launch", folder / "lutra-launch");
   std::string missing = "lutra-dealer";
   SECTION("no dealer") {}

@@ -27,6 +27,7 @@
 #include "models/inputs.h"
 #include "models/synthetic.h"
 #include "tests/models/random_model.h"
+#include "tests/support/paths.h"
 #include "tests/support/sanitized.h"
 
 namespace lutra {
@@ -93,7 +94,7 @@ class SignalsWait {
   RedirectTo(streams.File("err"), STDERR_FILENO);
   for (const auto& [name, value] : call.environment) setenv(name.c_str(), value.c_str(), 1);
   if (call.in_child) call.in_child();
-  std::string program = LUTRA_BUILD_ROOT "/lutra-sim";
+  std::string program = BuildPath("lutra-sim");
   std::vector<char*> argv = {program.data()};
   std::vector<std::string> arguments = call.arguments;
   for (std::string& argument : arguments) argv.push_back(argument.data());

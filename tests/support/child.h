@@ -13,6 +13,7 @@
 
 #include "core/file.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 
@@ -20,7 +21,7 @@ class Child {
  public:
   // A program of the build directory.
   Child(const std::string& name, std::vector<std::string> arguments) {
-    const std::string program = std::string(LUTRA_BUILD_ROOT "/") + name;
+    const std::string program = BuildPath(name);
     arguments.insert(arguments.begin(), program);
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());

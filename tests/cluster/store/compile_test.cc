@@ -6,13 +6,14 @@
 #include "models/synthetic.h"
 #include "mpc/protocol.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kSms = fs::path(LUTRA_SOURCE_ROOT) / "models/pretrained/sms-spam-tiny.safetensors";
+const fs::path kSms = SourcePath("models/pretrained/sms-spam-tiny.safetensors");
 
 // A model with all that is compiled of it.
 struct Compiled {

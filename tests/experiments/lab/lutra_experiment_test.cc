@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "tests/support/child.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -357,7 +358,7 @@ TEST_CASE("A model that changes after the plan is an error", "[lutra-experiment]
   text.replace(text.find("[4, 8]"), 6, "[0, 1]");
   text.replace(text.find("rows = [\"sequence\""), 18, "rows = [\"extra_bits\"");
   const Place place(text);
-  const fs::path shipped = LUTRA_SOURCE_ROOT "/models/pretrained";
+  const fs::path shipped = SourcePath("models/pretrained");
   fs::copy(shipped / "sms-spam-tiny.safetensors", place.folder / "m.safetensors");
   fs::copy(shipped / "sms-spam-tiny.vocab.txt", place.folder / "m.vocab.txt");
   fs::copy(shipped / "wordpiece.txt", place.folder / "wordpiece.txt");

@@ -7,6 +7,7 @@
 #include "models/protocol_program.h"
 #include "models/synthetic.h"
 #include "tests/support/folder.h"
+#include "tests/support/paths.h"
 
 namespace lutra {
 namespace {
@@ -130,9 +131,9 @@ TEST_CASE("What nothing runs costs as much as a run", "[point]") {
   CHECK(cost.seconds == 0);
 
   // Of a model file: all examples of its input.
-  const PointPrice shipped = Price(Spec(
-      {{"model", std::string(LUTRA_SOURCE_ROOT "/models/pretrained/sms-spam-tiny.safetensors")},
-       {"batch", int64_t{17}}}));
+  const PointPrice shipped =
+      Price(Spec({{"model", SourcePath("models/pretrained/sms-spam-tiny.safetensors")},
+                  {"batch", int64_t{17}}}));
   CHECK(shipped.sessions == 12);
 }
 
@@ -176,7 +177,7 @@ TEST_CASE("Forms are refused where a protocol does not have them, and taken wher
 
 TEST_CASE("What a point reads is told by its digest", "[point]") {
   const Folder folder;
-  const std::filesystem::path shipped = LUTRA_SOURCE_ROOT "/models/pretrained";
+  const std::filesystem::path shipped = SourcePath("models/pretrained");
   for (const std::string name : {"sms-spam-tiny.safetensors", "sms-spam-tiny.vocab.txt",
                                  "wordpiece.txt", "sms-spam-tiny.texts.tsv"}) {
     std::filesystem::copy(shipped / name, folder / name);
@@ -210,10 +211,9 @@ TEST_CASE("Seconds of a protocol are its own, without its inputs", "[point]") {
 }
 
 TEST_CASE("More examples than the input has are refused", "[point]") {
-  const PointSpec spec = Spec(
-      {{"measure", std::string("simulation")},
-       {"model", std::string(LUTRA_SOURCE_ROOT "/models/pretrained/sms-spam-tiny.safetensors")},
-       {"examples", int64_t{201}}});
+  const PointSpec spec = Spec({{"measure", std::string("simulation")},
+                               {"model", SourcePath("models/pretrained/sms-spam-tiny.safetensors")},
+                               {"examples", int64_t{201}}});
   PointPricer pricer({}, std::nullopt);
   CHECK(OneLine(pricer.Price(spec, true).status()) ==
         "examples: expected at most the 200 that the input has, found 201");

@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "tests/support/paths.h"
+
 namespace lutra {
 namespace {
 
@@ -116,8 +118,8 @@ TEST_CASE("bad files of published figures: line, key, expected and found") {
 
 TEST_CASE("the shipped figures of other systems are read, with their sources") {
   int files = 0, printed = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(LUTRA_SOURCE_ROOT) +
-                                                               "/experiments/published")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(SourcePath("experiments/published"))) {
     if (entry.path().extension() != ".toml") continue;
     const StatusOr<PublishedWork> work = ReadPublished(entry.path());
     INFO(work.status().message());
@@ -130,8 +132,8 @@ TEST_CASE("the shipped figures of other systems are read, with their sources") {
   }
   CHECK(files >= 7);
   CHECK(printed >= 3 + 40);
-  const StatusOr<PublishedWork> relu = ReadPublished(
-      std::string(LUTRA_SOURCE_ROOT) + "/experiments/published/relu-closed-form.toml");
+  const StatusOr<PublishedWork> relu =
+      ReadPublished(SourcePath("experiments/published/relu-closed-form.toml"));
   REQUIRE(relu.ok());
   const auto orca = std::find_if(relu->systems.begin(), relu->systems.end(),
                                  [](const PublishedFigures& f) { return f.system == "Orca"; });
