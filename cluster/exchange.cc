@@ -14,8 +14,8 @@ namespace {
 
 // What a waiting chunk counts besides its bytes, for the memory around it.
 constexpr int64_t kChunkCost = 256;
-// ZeroMQ hands small bodies out as parts of a larger block, which would live as long as they do.
-constexpr size_t kSmallBody = 4096;
+// ZeroMQ hands small messages out as parts of a larger block, which would live as long as they do.
+constexpr size_t kSmallMessage = 4096;
 constexpr size_t kLongestAbort = 1000;
 constexpr size_t kRememberedChannels = 4096;
 // How long a server that was here may take to connect anew.
@@ -31,11 +31,6 @@ std::string NameOf(PeerId peer) {
 
 std::string ShortName(const Identifier& channel) { return channel.Hex().substr(0, 8); }
 
-zmq::message_t Compact(zmq::message_t body) {
-  if (body.size() > kSmallBody) return body;
-  return zmq::message_t(body.data(), body.size());
-}
-
 double SecondsSince(Deadline start) {
   const auto passed = std::chrono::steady_clock::now() - start;
   return std::chrono::duration<double>(passed).count();
@@ -48,6 +43,12 @@ std::string InSeconds(double seconds) {
 }
 
 }  // namespace
+
+FrameBody::FrameBody(zmq::message_t message)
+    : message_(message.size() > kSmallMessage ? std::move(message)
+                                              : zmq::message_t(message.data(), message.size())) {
+  LUTRA_CHECK(message_.size() >= kHeaderBytes);
+}
 
 Deadline After(double seconds) {
   const double bounded = std::clamp(seconds, 0.0, 1e9);
@@ -432,12 +433,14 @@ StatusOr<Bytes> Exchange::Receive(PeerId from, const Identifier& id, uint64_t ta
     }
     if (found != inflow.messages.end() &&
         (!found->second.chunks.empty() || Complete(found->second))) {
-      std::deque<zmq::message_t> chunks;
+      std::deque<FrameBody> chunks;
       chunks.swap(found->second.chunks);
       lock.unlock();
       int64_t cost = 0;
-      for (const zmq::message_t& chunk : chunks) {
-        if (chunk.size() > 0) std::memcpy(payload.data() + filled, chunk.data(), chunk.size());
+      for (const FrameBody& chunk : chunks) {
+        if (chunk.size() > 0) {
+          std::memcpy(payload.data() + filled, chunk.bytes().data(), chunk.size());
+        }
         filled += chunk.size();
         cost += Cost(chunk.size());
       }
@@ -532,7 +535,7 @@ StatusOr<Request> Exchange::NextRequest(Deadline deadline) {
   // From here on it is the caller's; until then nobody could have answered.
   const std::shared_ptr<Channel> channel = Open(pending.channel);
   if (const auto found = connections_.find(pending.from.connection); found != connections_.end()) {
-    for (const zmq::message_t& chunk : pending.message.chunks) {
+    for (const FrameBody& chunk : pending.message.chunks) {
       found->second.unread -= Cost(chunk.size());
     }
     // Whoever asked takes part in the channel: it may not ask again, and is told of its end.
@@ -541,9 +544,8 @@ StatusOr<Request> Exchange::NextRequest(Deadline deadline) {
   lock.unlock();
   Request request{pending.from, pending.channel, {}};
   request.body.reserve(pending.message.total);
-  for (const zmq::message_t& chunk : pending.message.chunks) {
-    const auto* bytes = chunk.data<std::byte>();
-    request.body.insert(request.body.end(), bytes, bytes + chunk.size());
+  for (const FrameBody& chunk : pending.message.chunks) {
+    request.body.insert(request.body.end(), chunk.bytes().begin(), chunk.bytes().end());
   }
   return request;
 }
@@ -715,7 +717,7 @@ bool Exchange::HasSendable() const {
   });
 }
 
-Status Exchange::Append(Incoming& message, const FrameHeader& header, zmq::message_t body) {
+Status Exchange::Append(Incoming& message, const FrameHeader& header, FrameBody body) {
   const bool fits = header.total <= kLongestMessage && header.offset <= header.total &&
                     body.size() <= header.total - header.offset &&
                     body.size() <= Endpoint::kChunkBytes && (body.size() > 0 || header.total == 0);
@@ -728,7 +730,7 @@ Status Exchange::Append(Incoming& message, const FrameHeader& header, zmq::messa
   }
   message.total = header.total;
   message.arrived += body.size();
-  message.chunks.push_back(Compact(std::move(body)));
+  message.chunks.push_back(std::move(body));
   return absl::OkStatus();
 }
 
@@ -740,7 +742,7 @@ Status Exchange::Violation(Connection& connection, Channel& channel, const Statu
   return full;
 }
 
-Status Exchange::Deliver(uint64_t id, const FrameHeader& header, zmq::message_t body) {
+Status Exchange::Deliver(uint64_t id, const FrameHeader& header, FrameBody body) {
   const Lock lock(mutex_);
   const auto found = connections_.find(id);
   if (found == connections_.end()) return absl::OkStatus();
@@ -766,8 +768,7 @@ Status Exchange::Deliver(uint64_t id, const FrameHeader& header, zmq::message_t 
   return InvalidArgument(NameOf({connection.role, id}), ": said hello twice");
 }
 
-Status Exchange::DeliverData(Connection& connection, const FrameHeader& header,
-                             zmq::message_t body) {
+Status Exchange::DeliverData(Connection& connection, const FrameHeader& header, FrameBody body) {
   if (closed_.contains(header.channel)) {
     if (header.offset == 0) {
       SendAbort(connection, header.channel, absl::CancelledError("the channel was closed"));
@@ -810,13 +811,12 @@ Status Exchange::DeliverData(Connection& connection, const FrameHeader& header,
   return absl::OkStatus();
 }
 
-Status Exchange::DeliverRequest(Connection& connection, const FrameHeader& header,
-                                zmq::message_t body) {
+Status Exchange::DeliverRequest(Connection& connection, const FrameHeader& header, FrameBody body) {
   const PeerId from{connection.role, connection.id};
   const auto refuse = [&](const Status& status) {
     const auto partial = connection.requests.find(header.channel);
     if (partial != connection.requests.end()) {
-      for (const zmq::message_t& chunk : partial->second.chunks) {
+      for (const FrameBody& chunk : partial->second.chunks) {
         connection.unread -= Cost(chunk.size());
       }
       connection.requests.erase(partial);
@@ -865,7 +865,7 @@ void Exchange::DeliverCredit(Connection& connection, const FrameHeader& header) 
 }
 
 void Exchange::DeliverAbort(Connection& connection, const FrameHeader& header,
-                            const zmq::message_t& body) {
+                            const FrameBody& body) {
   if (const auto flow = connection.flows.find(header.channel); flow != connection.flows.end()) {
     Drop(*flow->second);
     if (flow->second->closed) connection.flows.erase(flow);
@@ -884,7 +884,7 @@ void Exchange::DeliverAbort(Connection& connection, const FrameHeader& header,
   }
   const bool valid = header.tag > 0 && header.tag <= 16;
   const auto code = valid ? static_cast<absl::StatusCode>(header.tag) : absl::StatusCode::kUnknown;
-  const std::string_view text(body.data<char>(), std::min(body.size(), kLongestAbort));
+  const std::string_view text = body.text().substr(0, kLongestAbort);
   const Status quoted(code, ToAbsl(text));
   BreakPeer(channel, reader, Status(code, ToAbsl(StrCat(NameOf(reader), ": ", OneLine(quoted)))));
 }

@@ -13,7 +13,9 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 #include <zmq.hpp>
 
@@ -26,6 +28,24 @@ struct OutgoingFrame {
   FrameHeader header;
   zmq::message_t body;
   Deadline ready;  // since when nothing but its link kept it here
+};
+
+// What a message that came has behind the header of its frame.
+class FrameBody {
+ public:
+  // The message is at least as long as a header.
+  explicit FrameBody(zmq::message_t message);
+
+  size_t size() const { return bytes().size(); }
+  std::span<const std::byte> bytes() const {
+    return std::span(message_.data<std::byte>(), message_.size()).subspan(kHeaderBytes);
+  }
+  std::string_view text() const {
+    return std::string_view(message_.data<char>(), message_.size()).substr(kHeaderBytes);
+  }
+
+ private:
+  zmq::message_t message_;
 };
 
 class Exchange {
@@ -80,7 +100,7 @@ class Exchange {
   void CountHello(Role peer, size_t body, bool sent);
   // Takes in a frame. An error tells what the peer did wrong, for the log; the channel is broken
   // then, and the connection stays.
-  Status Deliver(uint64_t connection, const FrameHeader& header, zmq::message_t body);
+  Status Deliver(uint64_t connection, const FrameHeader& header, FrameBody body);
   // To be called about once a second. Drops channels on which data came that nobody has opened for
   // too long, and returns how many; wakes who waits for a server that left and did not come back.
   int Sweep();
@@ -121,7 +141,7 @@ class Exchange {
   struct Incoming {
     uint64_t total = 0;
     uint64_t arrived = 0;
-    std::deque<zmq::message_t> chunks;  // arrived, not taken
+    std::deque<FrameBody> chunks;  // arrived, not taken
   };
 
   // What comes from one peer on one channel.
@@ -189,13 +209,13 @@ class Exchange {
   void WakeLocked();
   Status Silence(const Channel& channel, PeerId from, uint64_t tag, Deadline started) const;
 
-  Status DeliverData(Connection& connection, const FrameHeader& header, zmq::message_t body);
-  Status DeliverRequest(Connection& connection, const FrameHeader& header, zmq::message_t body);
+  Status DeliverData(Connection& connection, const FrameHeader& header, FrameBody body);
+  Status DeliverRequest(Connection& connection, const FrameHeader& header, FrameBody body);
   void DeliverCredit(Connection& connection, const FrameHeader& header);
-  void DeliverAbort(Connection& connection, const FrameHeader& header, const zmq::message_t& body);
+  void DeliverAbort(Connection& connection, const FrameHeader& header, const FrameBody& body);
   Status Violation(Connection& connection, Channel& channel, const Status& status);
   void BreakForsaken();
-  static Status Append(Incoming& message, const FrameHeader& header, zmq::message_t body);
+  static Status Append(Incoming& message, const FrameHeader& header, FrameBody body);
 
   const Role role_;
   const bool curve_;

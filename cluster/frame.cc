@@ -19,11 +19,6 @@ T Get(const std::byte*& in) {
   return value;
 }
 
-int64_t OnTheWire(int64_t frame, bool curve) {
-  const int64_t inner = frame + (curve ? 33 : 0);
-  return 1 + (inner > 255 ? 8 : 1) + inner;
-}
-
 }  // namespace
 
 std::array<std::byte, kHeaderBytes> EncodeHeader(const FrameHeader& header) {
@@ -38,9 +33,9 @@ std::array<std::byte, kHeaderBytes> EncodeHeader(const FrameHeader& header) {
   return bytes;
 }
 
-std::optional<FrameHeader> DecodeHeader(std::span<const std::byte> bytes) {
-  if (bytes.size() != kHeaderBytes) return std::nullopt;
-  const std::byte* in = bytes.data();
+std::optional<FrameHeader> DecodeHeader(std::span<const std::byte> frame) {
+  if (frame.size() < kHeaderBytes) return std::nullopt;
+  const std::byte* in = frame.data();
   if (Get<uint32_t>(in) != kMagic) return std::nullopt;
   FrameHeader header;
   const auto kind = Get<uint32_t>(in);
@@ -78,8 +73,8 @@ std::optional<Hello> DecodeHello(std::span<const std::byte> bytes) {
 }
 
 int64_t FramingBytes(size_t body, bool curve) {
-  const auto size = static_cast<int64_t>(body);
-  return OnTheWire(kHeaderBytes, curve) + OnTheWire(size, curve) - size;
+  const size_t added = kHeaderBytes + (curve ? 33 : 0);
+  return static_cast<int64_t>(1 + (added + body > 255 ? 8 : 1) + added);
 }
 
 }  // namespace lutra

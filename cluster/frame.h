@@ -1,9 +1,12 @@
-// What goes over a connection: ZeroMQ messages of two frames, a header and a body. Numbers are
-// little endian. Header of 48 bytes:
+// What goes over a connection: ZeroMQ messages of one frame, a header and a body behind it. Numbers
+// are little endian. Header of 48 bytes:
 //
 //   magic "LUTR" | kind (u32) | channel (16 bytes) | tag (u64) | total (u64) | offset (u64)
 //
-// The header and the first 8 bytes of a hello's body are the same in every protocol version.
+// The header and the first 8 bytes of a hello's body are the same in every protocol version from 2
+// on; version 1 had header and body in two frames. A message of several frames may be half sent
+// when its connection is lost, and libzmq ends the process when both ends close it then
+// (https://github.com/zeromq/libzmq/issues/3442), or leaks the half that came.
 #ifndef LUTRA_CLUSTER_FRAME_H_
 #define LUTRA_CLUSTER_FRAME_H_
 
@@ -18,7 +21,7 @@
 
 namespace lutra {
 
-inline constexpr uint32_t kLinkVersion = 1;
+inline constexpr uint32_t kLinkVersion = 2;
 
 enum class FrameKind : uint32_t {
   kHello = 1,  // body: Hello
@@ -38,7 +41,8 @@ struct FrameHeader {
 inline constexpr size_t kHeaderBytes = 48;
 
 std::array<std::byte, kHeaderBytes> EncodeHeader(const FrameHeader& header);
-std::optional<FrameHeader> DecodeHeader(std::span<const std::byte> bytes);
+// Of a frame, which may be too short or begin otherwise: none then.
+std::optional<FrameHeader> DecodeHeader(std::span<const std::byte> frame);
 
 // The body of a hello: version (u32), role (u32, index in kRoles), window (u64).
 struct Hello {
@@ -52,11 +56,10 @@ std::array<std::byte, kHelloBytes> EncodeHello(const Hello& hello);
 // Of another version, only version and role are read.
 std::optional<Hello> DecodeHello(std::span<const std::byte> bytes);
 
-// The bytes that a header and a body take on a ZeroMQ connection, less those of the body: the
-// header itself, a flags byte and a length of 1 byte (8 above 255) for each frame (ZMTP 3.1,
-// https://rfc.zeromq.org/spec/37), and with CURVE 33 bytes more in each frame: the name of the
-// command (8), a short nonce (8), the authenticator (16) and flags (1), as
-// https://rfc.zeromq.org/spec/26 describes the MESSAGE command.
+// The bytes that a frame takes on a ZeroMQ connection, less those of its body: the header, a flags
+// byte and a length of 1 byte, 8 above 255 (ZMTP 3.1, https://rfc.zeromq.org/spec/37), and with
+// CURVE 33 bytes more: the name of the command (8), a short nonce (8), the authenticator (16) and
+// flags (1), as https://rfc.zeromq.org/spec/26 describes the MESSAGE command.
 int64_t FramingBytes(size_t body, bool curve);
 
 }  // namespace lutra

@@ -51,6 +51,34 @@ std::span<const std::byte> BytesOf(const zmq::message_t& frame) {
   return {frame.data<std::byte>(), frame.size()};
 }
 
+// It keeps the body until ZeroMQ has written or encrypted the message.
+zmq::message_t ToMessage(OutgoingFrame frame) {
+  struct Kept {
+    std::unique_ptr<std::byte[]> bytes;
+    zmq::message_t body;
+  };
+  const size_t size = kHeaderBytes + frame.body.size();
+  auto kept = std::make_unique<Kept>();
+  kept->bytes = std::make_unique_for_overwrite<std::byte[]>(size);
+  const auto header = EncodeHeader(frame.header);
+  std::byte* const body = std::copy(header.begin(), header.end(), kept->bytes.get());
+  std::copy_n(frame.body.data<std::byte>(), frame.body.size(), body);
+  kept->body = std::move(frame.body);
+  std::byte* const bytes = kept->bytes.get();
+  return zmq::message_t(
+      bytes, size, [](void*, void* hint) { delete static_cast<Kept*>(hint); }, kept.release());
+}
+
+// Of an endpoint's own: hello and what refuses one.
+OutgoingFrame OwnFrame(FrameKind kind, std::span<const std::byte> body) {
+  OutgoingFrame frame;
+  frame.header.kind = kind;
+  frame.header.total = body.size();
+  frame.body = zmq::message_t(body.data(), body.size());
+  frame.ready = Clock::now();
+  return frame;
+}
+
 // The role whose key the connection has, by our own authenticator; "" without CURVE.
 std::string_view UserOf(zmq::message_t& frame) {
   const char* user = zmq_msg_gets(frame.handle(), "User-Id");
@@ -196,19 +224,15 @@ Hello LinkThread::OurHello() const {
 
 // The first frame of a connection, before any from the exchange.
 void LinkThread::SendHello(uint64_t connection, Role peer) {
-  const auto body = EncodeHello(OurHello());
-  OutgoingFrame frame;
-  frame.header.total = body.size();
-  frame.body = zmq::message_t(body.data(), body.size());
-  frame.ready = Clock::now();
+  OutgoingFrame frame = OwnFrame(FrameKind::kHello, EncodeHello(OurHello()));
+  exchange_.CountHello(peer, frame.body.size(), true);
   if (shaper_) {
     shaper_->Open(connection, peer);
     shaper_->Push(connection, std::move(frame));
   } else {
-    pending_.insert_or_assign(connection, std::move(frame));
+    pending_.insert_or_assign(connection, ToMessage(std::move(frame)));
     sendable_.insert(connection);
   }
-  exchange_.CountHello(peer, body.size(), true);
 }
 
 // Nothing more is sent on it.
@@ -271,15 +295,19 @@ void LinkThread::ReadLink(uint64_t connection) {
     const auto found = links_.find(connection);
     if (found == links_.end()) return;
     Link& link = found->second;
-    if (!ReceiveFrames(link.line.socket, frames, 2)) return;
+    if (!ReceiveFrames(link.line.socket, frames, 1)) return;
     ++received_;
-    const std::optional<FrameHeader> header = DecodeHeader(BytesOf(frames[0]));
-    if (frames.size() != 2 || !header) {
+    const std::optional<FrameHeader> header =
+        frames.size() == 1 ? DecodeHeader(BytesOf(frames[0])) : std::nullopt;
+    if (!header) {
       Log({{}, link.where, link.public_key, "sent a message of another form; ignored"});
-    } else if (!link.ready) {
-      ReadAnswer(connection, link, *header, frames[1]);
+      continue;
+    }
+    FrameBody body(std::move(frames[0]));
+    if (!link.ready) {
+      ReadAnswer(connection, link, *header, body);
     } else {
-      const Status status = exchange_.Deliver(connection, *header, std::move(frames[1]));
+      const Status status = exchange_.Deliver(connection, *header, std::move(body));
       if (!status.ok()) Log({{}, link.where, link.public_key, OneLine(status)});
     }
   }
@@ -287,14 +315,14 @@ void LinkThread::ReadLink(uint64_t connection) {
 
 // The answer to our hello.
 void LinkThread::ReadAnswer(uint64_t connection, Link& link, const FrameHeader& header,
-                            const zmq::message_t& body) {
+                            const FrameBody& body) {
   exchange_.CountHello(link.role, body.size(), false);
   if (header.kind == FrameKind::kAbort) {
-    const std::string_view text(body.data<char>(), std::min<size_t>(body.size(), 1000));
-    return FailLink(connection, absl::PermissionDeniedError(ToAbsl(StrCat(
-                                    link.where, ": ", OneLine(absl::UnknownError(ToAbsl(text)))))));
+    const std::string text = OneLine(absl::UnknownError(ToAbsl(body.text().substr(0, 1000))));
+    return FailLink(connection,
+                    absl::PermissionDeniedError(ToAbsl(StrCat(link.where, ": ", text))));
   }
-  const std::optional<Hello> hello = DecodeHello(BytesOf(body));
+  const std::optional<Hello> hello = DecodeHello(body.bytes());
   if (header.kind != FrameKind::kHello || !hello) {
     return FailLink(connection,
                     Unavailable(link.where, ": expected a hello, found something else"));
@@ -389,7 +417,7 @@ void LinkThread::LoseAccepted(int descriptor) {
 bool LinkThread::ReadGuests() {
   std::vector<zmq::message_t> frames;
   for (int i = 0; i < kReadAtOnce; ++i) {
-    if (!ReceiveFrames(listener_->socket, frames, 3)) return true;
+    if (!ReceiveFrames(listener_->socket, frames, 2)) return true;
     ++received_;
     ReadGuestFrame(frames);
   }
@@ -400,9 +428,10 @@ void LinkThread::ReadGuestFrame(std::vector<zmq::message_t>& frames) {
   const std::string routing_id(frames[0].data<char>(), frames[0].size());
   const auto known = guest_of_.find(routing_id);
   const std::optional<FrameHeader> header =
-      frames.size() == 3 ? DecodeHeader(BytesOf(frames[1])) : std::nullopt;
+      frames.size() == 2 ? DecodeHeader(BytesOf(frames[1])) : std::nullopt;
   if (known == guest_of_.end()) {
-    if (header && header->kind == FrameKind::kHello) return Welcome(frames, routing_id);
+    if (header && header->kind == FrameKind::kHello)
+      return Welcome(std::move(frames[1]), routing_id);
     const auto accepted = accepted_.find(zmq_msg_get(frames[0].handle(), ZMQ_SRCFD));
     const std::string address = accepted == accepted_.end() ? "" : accepted->second.address;
     return Log({{}, address, "", "a message before any hello; ignored"});
@@ -416,19 +445,20 @@ void LinkThread::ReadGuestFrame(std::vector<zmq::message_t>& frames) {
     status = InvalidArgument("a message on the connection of ", Name(guest.role),
                              " from the key of '", user, "'; ignored");
   } else {
-    status = exchange_.Deliver(known->second, *header, std::move(frames[2]));
+    status = exchange_.Deliver(known->second, *header, FrameBody(std::move(frames[1])));
   }
   if (status.ok()) return;
   const auto accepted = accepted_.find(guest.descriptor);
   Log({{}, accepted == accepted_.end() ? "" : accepted->second.address, "", OneLine(status)});
 }
 
-void LinkThread::Welcome(const std::vector<zmq::message_t>& frames, const std::string& routing_id) {
+void LinkThread::Welcome(zmq::message_t frame, const std::string& routing_id) {
   // All that happened before this message came, so that its descriptor is not taken for an older
   // connection's.
   ReadGuestEvents();
-  auto& last = const_cast<zmq::message_t&>(frames[2]);
-  const int descriptor = zmq_msg_get(last.handle(), ZMQ_SRCFD);
+  const int descriptor = zmq_msg_get(frame.handle(), ZMQ_SRCFD);
+  const std::string user(UserOf(frame));
+  const FrameBody body(std::move(frame));
   // Where the connection is gone already, the answer will fail, and with it the guest.
   auto accepted = accepted_.find(descriptor);
   if (accepted == accepted_.end()) {
@@ -437,17 +467,14 @@ void LinkThread::Welcome(const std::vector<zmq::message_t>& frames, const std::s
   const auto refuse = [&](const std::string& why) {
     Log({{}, accepted->second.address, "", StrCat("refused a connection: ", why)});
   };
-  const std::optional<Hello> hello = DecodeHello(BytesOf(frames[2]));
+  const std::optional<Hello> hello = DecodeHello(body.bytes());
   if (!hello) return refuse("a hello of another form");
 
-  FrameHeader header;
-  header.total = kHelloBytes;
   if (hello->version != kLinkVersion) {
-    Answer(routing_id, header, EncodeHello(OurHello()));
+    Answer(routing_id, OwnFrame(FrameKind::kHello, EncodeHello(OurHello())));
     return refuse(StrCat("expected protocol version ", kLinkVersion, " as here, found version ",
                          hello->version, " of ", NameOf(hello->role)));
   }
-  const std::string_view user = UserOf(last);
   const std::string claimed = NameOf(hello->role);
   const std::optional<Role> role = RoleOf(hello->role);
   if (!role || *role == options_.role || (!options_.insecure_plaintext && user != claimed)) {
@@ -455,9 +482,7 @@ void LinkThread::Welcome(const std::vector<zmq::message_t>& frames, const std::s
         options_.insecure_plaintext
             ? StrCat(Name(options_.role), " expected another role, found ", claimed)
             : StrCat("expected ", user, ", whose key it is, found a hello of ", claimed);
-    header.kind = FrameKind::kAbort;
-    header.total = why.size();
-    Answer(routing_id, header, std::as_bytes(std::span(why)));
+    Answer(routing_id, OwnFrame(FrameKind::kAbort, std::as_bytes(std::span(why))));
     return refuse(why);
   }
   if (hello->window < 2 * static_cast<uint64_t>(Endpoint::kChunkBytes)) {
@@ -471,21 +496,17 @@ void LinkThread::Welcome(const std::vector<zmq::message_t>& frames, const std::s
   accepted->second.connection = connection;
   guests_[connection] = {routing_id, *role, descriptor};
   guest_of_[routing_id] = connection;
-  exchange_.CountHello(*role, frames[2].size(), false);
+  exchange_.CountHello(*role, body.size(), false);
   SendHello(connection, *role);
 }
 
 // To a connection that is not a guest.
-void LinkThread::Answer(const std::string& routing_id, const FrameHeader& header,
-                        std::span<const std::byte> body) {
+void LinkThread::Answer(const std::string& routing_id, OutgoingFrame frame) {
   zmq::message_t to(routing_id.data(), routing_id.size());
-  const auto encoded = EncodeHeader(header);
-  zmq::message_t first(encoded.data(), encoded.size());
-  zmq::message_t second(body.data(), body.size());
+  zmq::message_t message = ToMessage(std::move(frame));
   // A connection that takes nothing gets no answer.
   if (SendFrame(listener_->socket, to, true) != 0) return;
-  if (SendFrame(listener_->socket, first, true) != 0) return;
-  SendFrame(listener_->socket, second, false);
+  SendFrame(listener_->socket, message, false);
   listener_->unread = true;
 }
 
@@ -514,7 +535,7 @@ bool LinkThread::SendTo(uint64_t connection) {
       std::optional<OutgoingFrame> next =
           shaper_ ? shaper_->Pop(connection, Clock::now()) : exchange_.NextFrame(connection);
       if (!next) return true;
-      pending = pending_.emplace(connection, *std::move(next)).first;
+      pending = pending_.emplace(connection, ToMessage(*std::move(next))).first;
     }
     line.unread = true;
     if (guest != guests_.end()) {
@@ -526,13 +547,8 @@ bool LinkThread::SendTo(uint64_t connection) {
         return true;
       }
     }
-    const auto header = EncodeHeader(pending->second.header);
-    zmq::message_t first(header.data(), header.size());
-    // Once a message has begun, ZeroMQ takes the rest of it; a guest that is gone by now takes
-    // everything.
-    const int error = SendFrame(line.socket, first, true);
-    if (error != 0) return false;
-    SendFrame(line.socket, pending->second.body, false);
+    // Once a guest is named, ZeroMQ takes what is for it, even where it is gone by now.
+    if (SendFrame(line.socket, pending->second, false) != 0) return false;
     pending_.erase(pending);
   }
 }

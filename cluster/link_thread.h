@@ -80,16 +80,15 @@ class LinkThread {
   void ReadLinkEvents(uint64_t connection);
   void ReadLink(uint64_t connection);
   void ReadAnswer(uint64_t connection, Link& link, const FrameHeader& header,
-                  const zmq::message_t& body);
+                  const FrameBody& body);
   void CheckDue();
 
   void ReadGuestEvents();
   void LoseAccepted(int descriptor);
   bool ReadGuests();
   void ReadGuestFrame(std::vector<zmq::message_t>& frames);
-  void Welcome(const std::vector<zmq::message_t>& frames, const std::string& routing_id);
-  void Answer(const std::string& routing_id, const FrameHeader& header,
-              std::span<const std::byte> body);
+  void Welcome(zmq::message_t frame, const std::string& routing_id);
+  void Answer(const std::string& routing_id, OutgoingFrame frame);
   void LoseGuest(uint64_t connection, std::string_view why);
 
   Hello OurHello() const;
@@ -116,8 +115,8 @@ class LinkThread {
   std::set<uint64_t> leaving_;    // guests that are gone, but may have unread messages
   std::string failed_handshake_;  // of the connection that is lost next
   std::set<uint64_t> sendable_;
-  std::map<uint64_t, OutgoingFrame> pending_;  // taken from exchange or shaper, not yet sent
-  std::unique_ptr<Shaper> shaper_;             // of shaped links
+  std::map<uint64_t, zmq::message_t> pending_;  // taken from exchange or shaper, not yet sent
+  std::unique_ptr<Shaper> shaper_;              // of shaped links
   Deadline tried_at_;  // what was due on them by then has gone to its socket, or found no room
   uint64_t monitors_ = 0;
   int64_t received_ = 0;  // messages
