@@ -1,5 +1,6 @@
 #include "core/clock.h"
 
+#include <algorithm>
 #include <ctime>
 
 namespace lutra {
@@ -18,6 +19,18 @@ int64_t Read(clockid_t clock) {
 int64_t MonotonicNanoseconds() { return Read(CLOCK_MONOTONIC); }
 
 int64_t CpuNanoseconds() { return clock_internal::ThreadNanoseconds() + workers_nanoseconds; }
+
+int64_t CoarseCpuNanoseconds(int64_t now) {
+  thread_local int64_t read_at = now - kCpuReadEvery;
+  thread_local int64_t read = 0;
+  thread_local int64_t said = 0;
+  if (now - read_at >= kCpuReadEvery) {
+    read = clock_internal::ThreadNanoseconds();
+    read_at = now;
+  }
+  said = std::max(said, read + (now - read_at) + workers_nanoseconds);
+  return said;
+}
 
 namespace clock_internal {
 

@@ -123,14 +123,16 @@ void Deal(const Program& program, const TapeLayout& layout, const TableContents&
   tape.Resize(layout);
   for (const Node& node : program.nodes()) {
     if (layout.bits(Role::kP1, node.id) + layout.bits(Role::kP2, node.id) == 0) continue;
-    Span span{MonotonicNanoseconds(), 0, CpuNanoseconds()};
+    Span span;
+    span.begin = MonotonicNanoseconds();
+    span.cpu = CoarseCpuNanoseconds(span.begin);
     ClearLastByte(node, layout, tape);
     for (size_t field = 0; field < node.correlation.size(); ++field) {
       FieldDealer(node, field, layout, tables, keys, tape, pool).Run();
     }
     if (listener == nullptr) continue;
-    span.cpu = CpuNanoseconds() - span.cpu;
     span.end = MonotonicNanoseconds();
+    span.cpu = CoarseCpuNanoseconds(span.end) - span.cpu;
     listener->OnWork(node, Phase::kDeal, Role::kDealer, span);
     for (const Role party : {Role::kP1, Role::kP2}) {
       const int64_t bits = layout.bits(party, node.id);

@@ -175,7 +175,10 @@ bool Walker::RunsIn(const Node& node, Phase phase) const {
 void Walker::OnNode(const Node& node, Phase phase,
                     const std::function<void(const Protocol&, PartyView&)>& function) {
   Span span;
-  if (listener_ != nullptr) span = {MonotonicNanoseconds(), 0, CpuNanoseconds()};
+  if (listener_ != nullptr) {
+    span.begin = MonotonicNanoseconds();
+    span.cpu = CoarseCpuNanoseconds(span.begin);
+  }
   const KeyRing& keys = node.phase == Phase::kModel ? model_->keys : session_keys_;
   const Fields fields(node, role_, keys, layout_, tape_, *pool_);
   PartyView view{
@@ -193,8 +196,8 @@ void Walker::OnNode(const Node& node, Phase phase,
   const auto bits = outbox_.EndNode();
   inbox_.EndNode();
   if (listener_ == nullptr) return;
-  span.cpu = CpuNanoseconds() - span.cpu;
   span.end = MonotonicNanoseconds();
+  span.cpu = CoarseCpuNanoseconds(span.end) - span.cpu;
   listener_->OnWork(node, phase, role_, span);
   for (const Role to : kRoles) {
     if (bits[Index(to)] == 0) continue;

@@ -3,9 +3,12 @@
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -159,6 +162,31 @@ TEST_CASE("CPU time of all threads is that of the work", "[mpc][trace]") {
     }
   });
   CHECK(CpuNanoseconds() - before >= spent[0] + spent[1] + spent[2]);
+}
+
+TEST_CASE("CPU time of many pieces of work is that of all of them", "[mpc][trace]") {
+  const auto coarse = [] { return CoarseCpuNanoseconds(MonotonicNanoseconds()); };
+  SECTION("that go on without a pause") {
+    const int64_t exact_before = CpuNanoseconds();
+    const int64_t before = coarse();
+    int64_t last = before;
+    while (CpuNanoseconds() - exact_before < 20'000'000) {
+      const int64_t now = coarse();
+      CHECK(now >= last);
+      last = now;
+    }
+    const int64_t exact = CpuNanoseconds() - exact_before;
+    CHECK(std::abs(coarse() - before - exact) <= 2 * kCpuReadEvery);
+  }
+  SECTION("with pauses between them") {
+    // Before and after a pause the clock is read, so nothing of it is counted.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const int64_t before = coarse();
+    const int64_t exact_before = CpuNanoseconds();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const int64_t paused = coarse() - before;
+    CHECK(paused <= CpuNanoseconds() - exact_before + kCpuReadEvery);
+  }
 }
 
 TEST_CASE("A trace is read as it was written", "[mpc][trace]") {
