@@ -16,7 +16,7 @@ CommandLine CalibrateCommandLine() {
       "lutra-analyze calibrate",
       "Prints what a machine takes for messages by itself, as the table [messages] of a network\n"
       "file: overhead and throughput, measured by messages that were waited for, less what their\n"
-      "links took. lutra-analyze replay takes it as --messages.\n\n"
+      "links took, and the throughput of tapes. lutra-analyze replay takes it as --messages.\n\n"
       "RUN is a run directory of lutra-launch --network; several runs count together.");
   command_line.SetPositionals("RUN", 1, CommandLine::kAnyNumber)
       .AddExample("lutra-analyze calibrate runs/calibration > machine.toml");

@@ -45,6 +45,56 @@ void AddAwaited(const ShapedTrace& run, std::vector<Awaited>& awaited) {
   }
 }
 
+// Bytes and the time that they took.
+struct Moved {
+  int64_t count = 0;
+  double bytes = 0;
+  double seconds = 0;
+
+  // Beyond what a file may say it is as good as unlimited.
+  std::optional<double> Rate() const {
+    const double rate = seconds > 0 ? bytes / seconds : 0;
+    if (rate * 8 / 1e6 < 0.1 || rate * 8 / 1e6 > 1e9) return std::nullopt;
+    return rate;
+  }
+};
+
+// The part of a tape that a party took, of a session's dealing.
+void AddTape(const std::vector<TraceEvent>& dealing, Role party, const TraceEvent& taken,
+             const Network::Link& link, Moved& moved) {
+  int64_t bytes = 0;
+  int64_t first = 0;
+  int64_t last = 0;
+  for (const TraceEvent& event : dealing) {
+    if (event.kind != TraceEvent::Kind::kSend || event.peer != party) continue;
+    if (bytes == 0) first = event.span.begin;
+    last = event.span.begin;
+    bytes += event.bytes;
+    if (bytes > taken.bytes) return;
+  }
+  if (bytes != taken.bytes || bytes < kLongBytes || taken.span.begin > last) return;
+  ++moved.count;
+  moved.bytes += static_cast<double>(bytes);
+  moved.seconds += 1e-9 * static_cast<double>(taken.span.end - first) - link.latency_seconds;
+}
+
+Moved MovedTapes(std::span<const ShapedTrace> runs) {
+  Moved moved;
+  for (const ShapedTrace& run : runs) {
+    for (const auto& [id, events] : run.trace->tracks) {
+      if (id.phase != Phase::kDeal || id.role == Role::kDealer) continue;
+      const Network::Link& link = run.network->link(Role::kDealer, id.role);
+      const auto dealing = run.trace->tracks.find({id.session, Phase::kDeal, Role::kDealer});
+      if (dealing == run.trace->tracks.end() || std::isfinite(link.bytes_per_second)) continue;
+      for (const TraceEvent& event : events) {
+        if (event.kind != TraceEvent::Kind::kReceive) continue;
+        AddTape(dealing->second, id.role, event, link, moved);
+      }
+    }
+  }
+  return moved;
+}
+
 }  // namespace
 
 StatusOr<MessageCosts> MeasureMessageCosts(std::span<const ShapedTrace> runs) {
@@ -67,17 +117,18 @@ StatusOr<MessageCosts> MeasureMessageCosts(std::span<const ShapedTrace> runs) {
                            Fixed(-both_ends * 1e6, 1), " us less in the mean");
   }
   costs.overhead_seconds = both_ends / 2;
-  double bytes = 0;
-  double seconds = 0;
+  Moved moved;
   for (const Awaited& message : awaited) {
     if (message.bytes < kLongBytes || !message.is_unlimited) continue;
-    bytes += static_cast<double>(message.bytes);
-    seconds += message.seconds - both_ends;
-    ++costs.long_messages;
+    ++moved.count;
+    moved.bytes += static_cast<double>(message.bytes);
+    moved.seconds += message.seconds - both_ends;
   }
-  // Beyond what a file may say it is as good as unlimited.
-  const double rate = seconds > 0 ? bytes / seconds : 0;
-  if (rate * 8 / 1e6 >= 0.1 && rate * 8 / 1e6 <= 1e9) costs.bytes_per_second = rate;
+  costs.long_messages = moved.count;
+  costs.bytes_per_second = moved.Rate();
+  const Moved tapes = MovedTapes(runs);
+  costs.tapes = tapes.count;
+  costs.tape_bytes_per_second = tapes.Rate();
   return costs;
 }
 
@@ -85,9 +136,15 @@ std::string FormatMessageCosts(const MessageCosts& costs) {
   std::string text =
       StrCat("[messages]\noverhead_us = ", Fixed(costs.overhead_seconds * 1e6, 1), "  # mean of ",
              costs.short_messages, " messages of up to ", kShortBytes, " bytes\n");
-  if (!costs.bytes_per_second.has_value()) return text;
-  return text + StrCat("throughput_mbit = ", Fixed(*costs.bytes_per_second * 8 / 1e6, 1), "  # of ",
-                       costs.long_messages, " messages of at least ", kLongBytes, " bytes\n");
+  if (costs.bytes_per_second.has_value()) {
+    text += StrCat("throughput_mbit = ", Fixed(*costs.bytes_per_second * 8 / 1e6, 1), "  # of ",
+                   costs.long_messages, " messages of at least ", kLongBytes, " bytes\n");
+  }
+  if (costs.tape_bytes_per_second.has_value()) {
+    text += StrCat("tape_mbit = ", Fixed(*costs.tape_bytes_per_second * 8 / 1e6, 1), "  # of ",
+                   costs.tapes, " parts of tapes\n");
+  }
+  return text;
 }
 
 }  // namespace lutra

@@ -250,7 +250,7 @@ void StageRun::Transmit(const Track& track, const TraceEvent& event, Channel& ch
                     .level = event.level};
   const size_t sent =
       Put(links_[Index(track.role)][Index(event.peer)], step, track.time, track.step,
-          network_.TransmissionSeconds(track.role, event.peer, event.bytes));
+          network_.TransmissionSeconds(track.role, event.peer, event.bytes, track.phase));
   step.kind = CriticalStep::Kind::kLatency;
   step.begin = steps_[sent].step.end;
   step.end = step.begin + network_.link(track.role, event.peer).latency_seconds;

@@ -1,5 +1,8 @@
 // The first screen: offline and online.
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "analysis/report_cells.h"
 #include "analysis/report_figures.h"
@@ -27,6 +30,15 @@ ReportFigure SplitFigure(const RunToReport& run) {
           SplitPicture(bytes, seconds, kNarrow)};
 }
 
+// Where the network's threads have no effect.
+std::string IgnoredThreads(const NetworkReplay& one) {
+  std::vector<std::string_view> roles;
+  for (const Role role : one.replay.threads_ignored) roles.push_back(Name(role));
+  if (roles.empty()) return "";
+  return StrCat(" Threads of ", one.network.name, " have no effect at ", CommaSeparated(roles),
+                ", which worked with one thread when it was traced.");
+}
+
 ReportTable PredictedTable(const RunToReport& run) {
   ReportTable table;
   table.id = "predicted";
@@ -43,6 +55,7 @@ ReportTable PredictedTable(const RunToReport& run) {
     const double online = one.replay.seconds(Stage::kOnline);
     table.Add({one.network.name, one.replay.seconds(Stage::kOffline), online,
                ShareOf(online, static_cast<double>(run.sessions())), one.network.description});
+    table.note += IgnoredThreads(one);
   }
   return table;
 }

@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "analysis/cost_table.h"
@@ -46,6 +47,10 @@ std::vector<std::pair<std::string, std::string>> FactsOf(const RunToReport& run)
   list.emplace_back("machine", StrCat(facts.processor, ", ", facts.cores, " cores, ",
                                       HumanBytes(facts.machine_memory_bytes), "; ", facts.threads,
                                       facts.threads == 1 ? " thread, " : " threads, ", facts.simd));
+  if (facts.shaped_to.has_value()) {
+    list.emplace_back("links", StrCat("as slow as those of ", *facts.shaped_to,
+                                      facts.shaped_links == "all" ? "" : ", but for the dealer's"));
+  }
   if (facts.peak_memory_bytes.has_value()) {
     list.emplace_back("peak memory", HumanBytes(*facts.peak_memory_bytes));
   }
@@ -114,8 +119,11 @@ std::vector<ReportResult> ResultsOf(const RunToReport& run) {
   if (facts.accuracy.has_value()) results.push_back(AccuracyResult(facts));
   results.push_back(AgreementResult(facts));
   if (!facts.outputs.empty()) results.push_back(PredictionsResult(facts));
-  results.push_back(SplitResult("Offline", run, {Phase::kDeal, Phase::kPrepare},
-                                "dealt and prepared before the data is there"));
+  std::string offline = "dealt and prepared before the data is there";
+  if (const std::optional<double> waited = facts.offline_seconds(); waited.has_value()) {
+    offline += StrCat("; parties had it ", HumanSeconds(*waited), " after they asked");
+  }
+  results.push_back(SplitResult("Offline", run, {Phase::kDeal, Phase::kPrepare}, offline));
   results.push_back(SplitResult("Online", run, {Phase::kOnline},
                                 StrCat(run.program().rounds(Phase::kOnline), " rounds a session")));
   return results;

@@ -286,7 +286,13 @@ StatusOr<Network> ReadShapedNetwork(const Json& run, const fs::path& directory) 
                            "': shaped: expected links that were shaped (lutra-launch --network), "
                            "found none");
   }
-  return ReadNetwork(directory / kRunNetwork);
+  LUTRA_ASSIGN_OR_RETURN(Network network, ReadNetwork(directory / kRunNetwork));
+  if (const auto links = shaped->find("links"); links == shaped->end() || *links != "all") {
+    for (const Role role : kRoles) {
+      network.link(Role::kDealer, role) = network.link(role, Role::kDealer) = {};
+    }
+  }
+  return network;
 }
 
 StatusOr<RunFiles> ReadRunDirectory(const Registry& registry, const fs::path& directory) {

@@ -135,8 +135,8 @@ Status WriteRunDirectory(const std::filesystem::path& path, const RunRecord& run
 // missing, larger than a run.json can be, not JSON, a field twice, another format.
 StatusOr<nlohmann::ordered_json> ReadRunJson(const std::filesystem::path& directory);
 
-// The network to which the links of the run were shaped, its run.json given. An error where they
-// were not.
+// The network to which the links of the run were shaped, its run.json given; the dealer's are ideal
+// where they were left as they are. An error where none were shaped.
 StatusOr<Network> ReadShapedNetwork(const nlohmann::ordered_json& run,
                                     const std::filesystem::path& directory);
 

@@ -36,6 +36,9 @@ StatusOr<SessionSummary> SessionOf(const JsonFields& fields) {
   if (rounds > (1 << 30)) return online.Wrong("rounds", "fewer");
   session.rounds = static_cast<int>(rounds);
   LUTRA_ASSIGN_OR_RETURN(session.framing_bytes, online.Integer("framing_bytes"));
+  if (!offline.IsNull("seconds")) {
+    LUTRA_ASSIGN_OR_RETURN(session.offline_seconds, offline.Number("seconds", kMostSeconds));
+  }
   return session;
 }
 
@@ -130,6 +133,11 @@ Status ReadSettings(const JsonFields& fields, RunFacts& facts) {
       LUTRA_ASSIGN_OR_RETURN(facts.memory_limit, memory.Integer("limit_bytes"));
     }
   }
+  if (!fields.IsNull("shaped")) {
+    LUTRA_ASSIGN_OR_RETURN(const JsonFields shaped, fields.Object("shaped"));
+    LUTRA_ASSIGN_OR_RETURN(facts.shaped_to, shaped.Text("network"));
+    LUTRA_ASSIGN_OR_RETURN(facts.shaped_links, shaped.Text("links"));
+  }
   return absl::OkStatus();
 }
 
@@ -194,6 +202,15 @@ double RunFacts::seconds(Phase phase) const {
   double sum = 0;
   for (const SessionSummary& session : sessions) sum += session.seconds[Index(phase)];
   return sum;
+}
+
+std::optional<double> RunFacts::offline_seconds() const {
+  double sum = 0;
+  for (const SessionSummary& session : sessions) {
+    if (!session.offline_seconds.has_value()) return std::nullopt;
+    sum += *session.offline_seconds;
+  }
+  return sessions.empty() ? std::nullopt : std::optional(sum);
 }
 
 StatusOr<RunFacts> RunFactsOf(const Json& run, std::string_view where) {

@@ -35,6 +35,9 @@ struct RunFacts {
   std::string seed;  // "operating-system" or the number
   int64_t batch = 0;
   std::optional<int64_t> memory_limit;  // in bytes, that was asked for
+  // The network to which links were shaped, and which: "all", or not the dealer's, "parties".
+  std::optional<std::string> shaped_to;
+  std::string shaped_links;
   std::vector<SessionSummary> sessions;
   std::optional<Peaks> peaks;
   std::optional<int64_t> peak_memory_bytes;
@@ -50,6 +53,8 @@ struct RunFacts {
   // All sessions together.
   int64_t bytes(Phase phase) const;
   double seconds(Phase phase) const;
+  // From the request for a tape until it was there and prepared; none where a session has none.
+  std::optional<double> offline_seconds() const;
 };
 
 // An error names `where`, the field, expected and found. Fields that it does not know may be there.

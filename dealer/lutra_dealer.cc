@@ -54,7 +54,7 @@ CommandLine MakeCommandLine() {
       .AddSwitch("stream", "deal tapes while the parties use them instead of ahead")
       .AddFlag("program", "DIR,...", "add the programs of these compiled models")
       .AddFlag("threads", "N", "default: one for each core")
-      .AddFlag("window", "BYTES", "deal so much of a tape at a time: 64M (the default), 1G")
+      .AddFlag("window", "BYTES", "memory for what is dealt and not yet taken: 64M (the default), 1G")
       .AddFlag("network", "FILE",
                "make what this process sends as slow as in this network file: latency, bandwidth, "
                "header_bytes")

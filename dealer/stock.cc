@@ -1,6 +1,7 @@
 #include "dealer/stock.h"
 
 #include <chrono>
+#include <future>
 #include <memory>
 #include <utility>
 
@@ -54,17 +55,24 @@ TapeHeader HeaderFor(Role role, const Program& program, const TapeSeed& seed) {
 Status DealWindows(const Program& program, const TableContents& tables, const TapeSeed& seed,
                    const DealOptions& options, ThreadPool& pool, const WordSink& sink) {
   const KeyRing keys = KeyRing::ForTape(seed.keys, program.digest(), seed.tape);
-  Tape tape;
+  Tape tape;   // that is being dealt
+  Tape dealt;  // that the sink takes
+  std::future<Status> taken;
+  const auto take = [&]() -> Status {
+    LUTRA_RETURN_IF_ERROR(sink(Role::kP1, std::as_const(dealt).to(Role::kP1).bytes()));
+    return sink(Role::kP2, std::as_const(dealt).to(Role::kP2).bytes());
+  };
   Status status;
-  for (const TapeLayout::Window& window : TapeLayout::Windows(program, options.window_bytes)) {
-    const TapeLayout layout(program, window.levels);
-    Deal(program, layout, tables, keys, tape, pool, options.listener);
-    for (const Role party : {Role::kP1, Role::kP2}) {
-      if (status.ok()) status = sink(party, tape.to(party).bytes());
-    }
+  for (const auto& window : TapeLayout::Windows(program, options.window_bytes / 2)) {
+    Deal(program, TapeLayout(program, window.levels), tables, keys, tape, pool, options.listener);
+    if (taken.valid()) status = taken.get();
     if (!status.ok()) break;
+    std::swap(tape, dealt);
+    taken = std::async(std::launch::async, take);
   }
+  if (taken.valid()) status = taken.get();
   WipeStreams(tape);
+  WipeStreams(dealt);
   return status;
 }
 

@@ -39,17 +39,18 @@ StatusOr<TapeSeed> MakeTapeSeed(uint64_t number, const std::optional<uint64_t>& 
 TapeHeader HeaderFor(Role role, const Program& program, const TapeSeed& seed);
 
 struct DealOptions {
-  int64_t window_bytes = int64_t{1}
-                         << 28;  // of both streams; a level that takes more is one window
+  // Of both streams, in memory: two windows, one of which is dealt while the sink takes the other.
+  // A level that takes more than half of it is one window.
+  int64_t window_bytes = int64_t{1} << 28;
   Listener* listener = nullptr;
 };
 
 // Takes words of a role's stream. P1's words of a window stay where they are until the sink has
-// taken P2's.
+// taken P2's. One call at a time, in another thread than the dealing.
 using WordSink = std::function<Status(Role role, std::span<const std::byte> words)>;
 
-// Deals a tape: P1's and P2's words of each window, in their order, to the sink. Memory is that of
-// the largest window. Stops at the first error of the sink.
+// Deals a tape: P1's and P2's words of each window, in their order, to the sink. Ends at the first
+// error of the sink, or when the next window is dealt.
 Status DealWindows(const Program& program, const TableContents& tables, const TapeSeed& seed,
                    const DealOptions& options, ThreadPool& pool, const WordSink& sink);
 

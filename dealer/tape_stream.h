@@ -1,6 +1,6 @@
 // A tape that is dealt while it is used: each party opens its part, and gets the records as they
-// are dealt. In memory is a window of the tape, and what the endpoint keeps for each of P1 and P2;
-// the next window is dealt when both have taken this one so far.
+// are dealt. In memory are two windows of the tape, and what the endpoint keeps for each of P1 and
+// P2: one is dealt while they take the other.
 #ifndef LUTRA_DEALER_TAPE_STREAM_H_
 #define LUTRA_DEALER_TAPE_STREAM_H_
 

@@ -94,7 +94,8 @@ Status ReadLinks(const TomlTable& root, Network& network) {
 Status ReadMessages(const TomlTable& root, Network& network) {
   if (!root.Has("messages")) return absl::OkStatus();
   LUTRA_ASSIGN_OR_RETURN(const TomlTable messages, root.Table("messages"));
-  LUTRA_RETURN_IF_ERROR(messages.CheckKeys({"overhead_us", "header_bytes", "throughput_mbit"}));
+  LUTRA_RETURN_IF_ERROR(
+      messages.CheckKeys({"overhead_us", "header_bytes", "throughput_mbit", "tape_mbit"}));
   if (messages.Has("overhead_us")) {
     LUTRA_ASSIGN_OR_RETURN(const double microseconds, messages.Number("overhead_us", 0, 1e9));
     network.overhead_seconds = microseconds / 1e6;
@@ -106,6 +107,9 @@ Status ReadMessages(const TomlTable& root, Network& network) {
   if (messages.Has("throughput_mbit")) {
     LUTRA_ASSIGN_OR_RETURN(network.throughput_bytes_per_second,
                            ReadRate(messages, "throughput_mbit"));
+  }
+  if (messages.Has("tape_mbit")) {
+    LUTRA_ASSIGN_OR_RETURN(network.tape_bytes_per_second, ReadRate(messages, "tape_mbit"));
   }
   return absl::OkStatus();
 }
@@ -179,8 +183,11 @@ toml::table ComputeTable(const Network& network) {
 
 }  // namespace
 
-double Network::TransmissionSeconds(Role from, Role to, int64_t payload_bytes) const {
-  const double rate = std::min(link(from, to).bytes_per_second, throughput_bytes_per_second);
+double Network::TransmissionSeconds(Role from, Role to, int64_t payload_bytes, Phase phase) const {
+  const double software = phase == Phase::kDeal
+                              ? tape_bytes_per_second.value_or(throughput_bytes_per_second)
+                              : throughput_bytes_per_second;
+  const double rate = std::min(link(from, to).bytes_per_second, software);
   return static_cast<double>(payload_bytes + header_bytes) / rate;
 }
 
@@ -198,12 +205,13 @@ Status ReadMessageCosts(const std::filesystem::path& path, std::span<Network> ne
   LUTRA_ASSIGN_OR_RETURN(const TomlFile file, TomlFile::Read(path));
   LUTRA_RETURN_IF_ERROR(file.root().CheckKeys({"messages"}));
   LUTRA_ASSIGN_OR_RETURN(const TomlTable messages, file.root().Table("messages"));
-  LUTRA_RETURN_IF_ERROR(messages.CheckKeys({"overhead_us", "throughput_mbit"}));
+  LUTRA_RETURN_IF_ERROR(messages.CheckKeys({"overhead_us", "throughput_mbit", "tape_mbit"}));
   Network read;
   LUTRA_RETURN_IF_ERROR(ReadMessages(file.root(), read));
   for (Network& network : networks) {
     network.overhead_seconds = read.overhead_seconds;
     network.throughput_bytes_per_second = read.throughput_bytes_per_second;
+    network.tape_bytes_per_second = read.tape_bytes_per_second;
   }
   return absl::OkStatus();
 }
@@ -213,6 +221,9 @@ std::string FormatNetwork(const Network& network) {
                        {"header_bytes", network.header_bytes}};
   if (std::isfinite(network.throughput_bytes_per_second)) {
     messages.insert("throughput_mbit", network.throughput_bytes_per_second / kBytesPerMegabit);
+  }
+  if (network.tape_bytes_per_second.has_value()) {
+    messages.insert("tape_mbit", *network.tape_bytes_per_second / kBytesPerMegabit);
   }
   toml::table root{{"format", kFormat},
                    {"name", network.name},

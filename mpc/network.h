@@ -22,6 +22,7 @@
 //   overhead_us = 20            # of each end, for each message; default 0
 //   header_bytes = 66           # beside the payload; default 0
 //   throughput_mbit = 8000      # what software moves at most on a link; default: inf
+//   tape_mbit = 4000            # of tapes, which are also checked and stored; default: the same
 //   [compute]
 //   speed = 2                   # times the machine of the trace; default 1
 //   threads = 8                 # default: as traced
@@ -64,21 +65,23 @@ struct Network {
   double overhead_seconds = 0;
   int64_t header_bytes = 0;
   double throughput_bytes_per_second = std::numeric_limits<double>::infinity();
+  std::optional<double> tape_bytes_per_second;  // none: as other messages
   std::array<Compute, kRoles.size()> compute;
 
   const Link& link(Role from, Role to) const { return links[Index(from)][Index(to)]; }
   Link& link(Role from, Role to) { return links[Index(from)][Index(to)]; }
-  // How long a message of so many bytes of payload occupies a link.
-  double TransmissionSeconds(Role from, Role to, int64_t payload_bytes) const;
+  // How long a message of so many bytes of payload occupies a link. A tape is what is dealt.
+  double TransmissionSeconds(Role from, Role to, int64_t payload_bytes,
+                             Phase phase = Phase::kOnline) const;
 };
 
 // Errors name file, line, key, expected and found.
 StatusOr<Network> ReadNetwork(const std::filesystem::path& path);
 StatusOr<Network> ParseNetwork(std::string_view toml, std::string_view where);
 
-// Takes overhead and throughput of all networks from a file that has a table [messages] with these
-// two keys and nothing else, as lutra-analyze calibrate prints it; what it leaves out is none.
-// header_bytes are a network's own and stay.
+// Takes overhead, throughput and that of tapes of all networks from a file that has a table
+// [messages] with these three keys and nothing else, as lutra-analyze calibrate prints it; what it
+// leaves out has its default. header_bytes are a network's own and stay.
 Status ReadMessageCosts(const std::filesystem::path& path, std::span<Network> networks);
 
 // The text of a file that reads back as this network, but for what a role's link to itself is.

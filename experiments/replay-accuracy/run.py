@@ -116,8 +116,8 @@ def table_markdown(rows, machine, messages, options):
              f'loopback with CURVE; medians of {options.repetitions}']
     for (phase, model), file in messages.items():
         own = tomllib.loads(file.read_text(encoding='utf-8'))['messages']
-        rate = own.get('throughput_mbit')
-        throughput = f', {rate:,.0f} Mbit/s' if rate else ''
+        rates = {'': own.get('throughput_mbit'), ' of a tape': own.get('tape_mbit')}
+        throughput = ''.join(f', {rate:,.0f} Mbit/s{what}' for what, rate in rates.items() if rate)
         lines.append(f'- what this machine takes by itself, with {pathlib.Path(model).stem} '
                      f'({phase}): {own["overhead_us"]:.0f} us a message at each end{throughput}')
     lines += ['', '| ' + ' | '.join(column.replace('_', ' ') for column in COLUMNS) + ' |',

@@ -86,6 +86,49 @@ TEST_CASE("A machine's overhead and throughput are what messages took beyond the
   CHECK(both.short_messages == 3);
 }
 
+TEST_CASE("Tapes have a throughput of their own", "[analysis][message_costs]") {
+  Network network = Calibration();
+  Trace trace;
+  Add(trace, 0, 8, 1000, 900, 2100);
+  std::vector<TraceEvent>& dealing = trace.tracks[{0, Phase::kDeal, Role::kDealer}];
+  const auto deal = [&](Kind kind, Role party, int64_t bytes, int64_t begin, int64_t end) {
+    dealing.push_back({kind, 0, party, 0, bytes, {begin * kMicro, end * kMicro, 0}});
+  };
+  // Two windows to each party.
+  deal(Kind::kWork, Role::kDealer, 0, 0, 5000);
+  deal(Kind::kSend, Role::kP1, 50000, 5000, 5000);
+  deal(Kind::kSend, Role::kP2, 30000, 5100, 5100);
+  deal(Kind::kWork, Role::kDealer, 0, 7000, 8000);
+  deal(Kind::kSend, Role::kP1, 50000, 9000, 9000);
+  deal(Kind::kSend, Role::kP2, 60000, 9100, 9100);
+  deal(Kind::kWork, Role::kDealer, 0, 9200, 9900);
+  const auto take = [&](Role party, int64_t bytes, int64_t wanted, int64_t there) {
+    trace.tracks[{0, Phase::kDeal, party}] = {
+        {Kind::kReceive, 0, Role::kDealer, 0, bytes, {wanted * kMicro, there * kMicro, 0}}};
+  };
+  take(Role::kP1, 100000, 4000, 5000 + 2000 + 40000);
+  const MessageCosts one = CostsOf({{&trace, &network}});
+  CHECK(one.tapes == 1);
+  REQUIRE(one.tape_bytes_per_second.has_value());
+  CHECK(*one.tape_bytes_per_second == Approx(100000 / 40000e-6));
+  take(Role::kP2, 90000, 9100, 5100 + 2000 + 10000);
+  const MessageCosts both = CostsOf({{&trace, &network}, {&trace, &network}});
+  CHECK(both.tapes == 4);
+  CHECK(*both.tape_bytes_per_second == Approx(190000 / 50000e-6));
+  CHECK(FormatMessageCosts(both) ==
+        "[messages]\noverhead_us = 50.0  # mean of 2 messages of up to 4096 bytes\n"
+        "tape_mbit = 30.4  # of 4 parts of tapes\n");
+
+  // Not what was taken in windows, or later than it came, or had to wait for its link.
+  take(Role::kP2, 30000, 5100, 20000);
+  CHECK(CostsOf({{&trace, &network}}).tapes == 1);
+  take(Role::kP2, 90000, 9101, 20000);
+  CHECK(CostsOf({{&trace, &network}}).tapes == 1);
+  network.link(Role::kDealer, Role::kP1).bytes_per_second = 1e9;
+  CHECK(CostsOf({{&trace, &network}}).tapes == 0);
+  CHECK(!CostsOf({{&trace, &network}}).tape_bytes_per_second.has_value());
+}
+
 TEST_CASE("What links of limited bandwidth take is not the machine's",
           "[analysis][message_costs]") {
   Network network = Calibration();
@@ -182,6 +225,20 @@ TEST_CASE("calibrate measures shaped runs, and replay reckons with it",
   CHECK(online({}) == Approx(3 * 7e-6));
   CHECK(online({"--messages", messages}) == Approx(50e-6 + 50e-6 + 8192e-6 + 50e-6));
 
+  // A dealer whose links were left as they are has ideal ones.
+  const auto dealer_latency = [&] {
+    const auto written = ReadRunJson(path);
+    REQUIRE(written.ok());
+    const auto network = ReadShapedNetwork(*written, path);
+    REQUIRE(network.ok());
+    CHECK(network->link(Role::kP1, Role::kP2).latency_seconds == Approx(kLatency));
+    return network->link(Role::kDealer, Role::kP1).latency_seconds;
+  };
+  CHECK(dealer_latency() == Approx(kLatency));
+  run.summary.shaped->dealer = false;
+  run.Write(path);
+  CHECK(dealer_latency() == 0);
+
   // A later run without shaping leaves no network behind.
   CHECK(std::filesystem::exists(folder / "run/network.toml"));
   run.summary.shaped.reset();
@@ -189,7 +246,7 @@ TEST_CASE("calibrate measures shaped runs, and replay reckons with it",
   CHECK(!std::filesystem::exists(folder / "run/network.toml"));
 }
 
-TEST_CASE("A file of --messages has overhead and throughput, and nothing else",
+TEST_CASE("A file of --messages has overhead and throughputs, and nothing else",
           "[analysis][message_costs]") {
   const Folder folder;
   const std::string path = (folder / "machine.toml").string();
@@ -209,6 +266,10 @@ TEST_CASE("A file of --messages has overhead and throughput, and nothing else",
   CHECK(ok == "");
   CHECK(both.overhead_seconds == Approx(50e-6));
   CHECK(both.throughput_bytes_per_second == Approx(8e6));
+  CHECK(!both.tape_bytes_per_second.has_value());
+  const auto [tapes_ok, tapes] = read("[messages]\ntape_mbit = 16\n");
+  CHECK(tapes_ok == "");
+  CHECK(tapes.tape_bytes_per_second == 2e6);
   const auto [also_ok, one] = read("[messages]\noverhead_us = 50\n");
   CHECK(also_ok == "");
   CHECK(std::isinf(one.throughput_bytes_per_second));

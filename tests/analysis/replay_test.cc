@@ -291,6 +291,20 @@ TEST_CASE("Replay: each direction of each link has its own latency and bandwidth
   CHECK(Milliseconds(Story().Message(Role::kP0, Role::kP2, 800), network) == Exactly(1.8));
   network.throughput_bytes_per_second = 50 * 1000;  // less than either
   CHECK(Milliseconds(both, network) == Exactly(16 + 30 + 16 + 7));
+
+  // Tapes have a throughput of their own, if one is given.
+  Trace trace;
+  trace.tracks[{0, Phase::kDeal, Role::kDealer}] = {
+      {TraceEvent::Kind::kSend, 0, Role::kP1, 0, 800, {}}};
+  trace.tracks[{0, Phase::kDeal, Role::kP1}] = {
+      {TraceEvent::Kind::kReceive, 0, Role::kDealer, 0, 800, {}}};
+  const auto offline = [&] { return ReplayOf(trace, network).sessions[0][1].seconds / kMilli; };
+  CHECK(offline() == Exactly(16 + 1));
+  network.tape_bytes_per_second = 20 * 1000;
+  CHECK(offline() == Exactly(40 + 1));
+  network.tape_bytes_per_second = 2000 * 1000;
+  CHECK(offline() == Exactly(0.8 + 1));
+  CHECK(Milliseconds(both, network) == Exactly(16 + 30 + 16 + 7));
 }
 
 TEST_CASE("Replay: speed and threads of a role", "[analysis][replay]") {

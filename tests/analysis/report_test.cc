@@ -169,6 +169,17 @@ TEST_CASE("run.json is read with its types", "[report]") {
   CHECK(facts->agrees_with_ideal == true);
   CHECK(facts->accuracy_ideal == 0.5);
   CHECK(!facts->accuracy.has_value());
+  CHECK(!facts->shaped_to.has_value());
+  CHECK(!facts->offline_seconds().has_value());
+
+  Json shaped = run;
+  shaped["shaped"] = {{"network", "lan-1g"}, {"links", "parties"}};
+  shaped["sessions"][0]["offline"]["seconds"] = 1.5;
+  const auto of_processes = RunFactsOf(shaped, "run.json");
+  REQUIRE(of_processes.ok());
+  CHECK(of_processes->shaped_to == "lan-1g");
+  CHECK(of_processes->shaped_links == "parties");
+  CHECK(of_processes->offline_seconds() == 1.5);
 
   const auto message = [&](const char* pointer, Json value) {
     Json wrong = run;
@@ -177,6 +188,9 @@ TEST_CASE("run.json is read with its types", "[report]") {
   };
   CHECK(message("/sessions/0/online/bytes", -4) ==
         "run.json: sessions[0].online.bytes: expected a whole number of at least 0, found -4");
+  CHECK(message("/shaped", "lan-1g") == "run.json: shaped: expected an object, found lan-1g");
+  CHECK(message("/sessions/0/offline/seconds", -1).find("sessions[0].offline.seconds: expected") !=
+        std::string::npos);
   CHECK(message("/model", 3) == "run.json: model: expected an object, found 3");
   CHECK(message("/seed", 1.5) == "run.json: seed: expected text or a whole number, found 1.5");
   CHECK(message("/outputs/0", "x") ==

@@ -111,6 +111,10 @@ threads = 1
   CHECK(network.throughput_bytes_per_second == 1e6);
   // The narrower of link and software.
   CHECK(network.TransmissionSeconds(Role::kP1, Role::kP2, 900) == 1e-3);
+  CHECK(network.TransmissionSeconds(Role::kDealer, Role::kP2, 900, Phase::kDeal) == 1e-3);
+  const Network tapes = WithHead("[messages]\nthroughput_mbit = 8\ntape_mbit = 4");
+  CHECK(tapes.TransmissionSeconds(Role::kDealer, Role::kP2, 1000, Phase::kDeal) == 2e-3);
+  CHECK(tapes.TransmissionSeconds(Role::kP0, Role::kP2, 1000, Phase::kPrepare) == 1e-3);
   CHECK(network.compute[Index(Role::kP0)].speed == 2);
   CHECK(network.compute[Index(Role::kP0)].threads == 8);
   CHECK(network.compute[Index(Role::kP1)].speed == 0.5);
@@ -187,8 +191,8 @@ TEST_CASE("Errors of a network file name line, key, expected and found", "[mpc][
        "4: link.by: expected one of from, to, latency_ms, round_trip_ms, bandwidth_mbit, found an "
        "unknown key"},
       {head + "[messages]\noverhead_ms = 1",
-       "4: messages.overhead_ms: expected one of overhead_us, header_bytes, throughput_mbit, found "
-       "an unknown key"},
+       "4: messages.overhead_ms: expected one of overhead_us, header_bytes, throughput_mbit, "
+       "tape_mbit, found an unknown key"},
       {head + "[messages]\noverhead_us = -1",
        "4: messages.overhead_us: expected a number, 0 to 1e+09, found -1"},
       {head + "[messages]\nheader_bytes = 1.5",
@@ -236,6 +240,7 @@ latency_ms = 0
 overhead_us = 1.5
 header_bytes = 66
 throughput_mbit = 5000
+tape_mbit = inf
 [compute]
 speed = 1.25
 [compute.p2]
@@ -261,6 +266,7 @@ threads = 3
     }
     CHECK(read.overhead_seconds == Approx(network.overhead_seconds).epsilon(1e-12));
     CHECK(read.header_bytes == network.header_bytes);
+    CHECK(read.tape_bytes_per_second == network.tape_bytes_per_second);
     CHECK((read.throughput_bytes_per_second == network.throughput_bytes_per_second ||
            read.throughput_bytes_per_second == Approx(network.throughput_bytes_per_second)));
   }
