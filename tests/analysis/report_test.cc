@@ -188,7 +188,7 @@ TEST_CASE("run.json is read with its types", "[report]") {
   };
   CHECK(message("/sessions/0/online/bytes", -4) ==
         "run.json: sessions[0].online.bytes: expected a whole number of at least 0, found -4");
-  CHECK(message("/shaped", "lan-1g") == "run.json: shaped: expected an object, found lan-1g");
+  CHECK(message("/shaped", "lan-1g") == "run.json: shaped: expected an object, found \"lan-1g\"");
   CHECK(message("/sessions/0/offline/seconds", -1).find("sessions[0].offline.seconds: expected") !=
         std::string::npos);
   CHECK(message("/model", 3) == "run.json: model: expected an object, found 3");
