@@ -44,9 +44,12 @@ std::vector<std::pair<std::string, std::string>> FactsOf(const RunToReport& run)
   list.emplace_back("keys", facts.seed == "operating-system"
                                 ? "from the operating system"
                                 : StrCat("follow from seed ", facts.seed));
-  list.emplace_back("machine", StrCat(facts.processor, ", ", facts.cores, " cores, ",
-                                      HumanBytes(facts.machine_memory_bytes), "; ", facts.threads,
-                                      facts.threads == 1 ? " thread, " : " threads, ", facts.simd));
+  const std::string threads = StrCat(facts.threads, facts.threads == 1 ? " thread" : " threads");
+  list.emplace_back("machine", facts.cores == 0
+                                   ? StrCat(facts.processor, "; at most ", threads, " a role")
+                                   : StrCat(facts.processor, ", ", facts.cores, " cores, ",
+                                            HumanBytes(facts.machine_memory_bytes), "; ", threads,
+                                            ", ", facts.simd));
   if (facts.shaped_to.has_value()) {
     list.emplace_back("links", StrCat("as slow as those of ", *facts.shaped_to,
                                       facts.shaped_links == "all" ? "" : ", but for the dealer's"));
@@ -140,7 +143,7 @@ OptionalSection PicturesSection(std::vector<ReportDrawing> drawings) {
 }  // namespace
 
 bool RunToReport::in_processes() const {
-  return facts.runner().find("launch") != std::string_view::npos;
+  return facts.runner() == "lutra-launch" || facts.runner() == "lutra-client";
 }
 
 Report RunReport(const RunToReport& run, std::vector<ReportDrawing> drawings) {

@@ -7,7 +7,9 @@
 #include "analysis/excerpt.h"
 #include "analysis/json_fields.h"
 #include "analysis/machine.h"
+#include "analysis/networks.h"
 #include "analysis/picture_files.h"
+#include "analysis/replay.h"
 #include "analysis/trace_json.h"
 #include "core/file.h"
 #include "core/matrix_product.h"
@@ -69,8 +71,9 @@ Json ShapedJson(const RunSummary& summary) {
           {"links", summary.shaped->dealer ? "all" : "parties"}};
 }
 
-Json MachineJson() {
-  const MachineFacts machine = ThisMachine();
+Json MachineJson(const RunSummary& summary) {
+  const MachineFacts machine =
+      summary.of_several_machines ? MachineFacts{"several machines", 0, 0} : ThisMachine();
   return {{"processor", machine.processor},
           {"cores", machine.cores},
           {"memory_bytes", machine.memory_bytes}};
@@ -189,6 +192,16 @@ PhaseBytes BytesSince(const PhaseBytes& before, const Ledger& ledger) {
   return bytes;
 }
 
+StatusOr<std::vector<PredictedSeconds>> PredictSeconds(const Trace& trace) {
+  std::vector<PredictedSeconds> predicted;
+  for (const Network& network : ShippedNetworks()) {
+    LUTRA_ASSIGN_OR_RETURN(const Replay replay, ReplayTrace(trace, network));
+    predicted.push_back(
+        {network.name, replay.seconds(Stage::kOffline), replay.seconds(Stage::kOnline)});
+  }
+  return predicted;
+}
+
 Json RunJson(const RunSummary& summary, const Program& program, const Ledger& ledger) {
   Json run;
   run["format"] = kRunFormat;
@@ -201,8 +214,8 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
   run["plan"] = summary.plan;
   run["tables"] = summary.private_tables ? "private" : "public";
   run["deployment"] = Name(program.deployment());
-  run["machine"] = MachineJson();
-  run["simd"] = SimdTarget();
+  run["machine"] = MachineJson(summary);
+  run["simd"] = summary.of_several_machines ? "unknown" : SimdTarget();
   run["threads"] = summary.threads;
   run["seed"] = summary.seed.has_value() ? Json(*summary.seed) : Json("operating-system");
   run["batch"] = summary.batch;
@@ -215,7 +228,10 @@ Json RunJson(const RunSummary& summary, const Program& program, const Ledger& le
     run["sessions"].push_back(SessionJson(session));
   }
   run["peaks"] = PeaksJson(summary);
-  run["peak_memory_bytes"] = summary.peak_memory_bytes.value_or(PeakMemoryBytes());
+  run["peak_memory_bytes"] = OrNull(summary.peak_memory_bytes);
+  if (!summary.peak_memory_bytes.has_value() && !summary.of_several_machines) {
+    run["peak_memory_bytes"] = PeakMemoryBytes();
+  }
   run["links"] = LinksJson(ledger);
   run["predicted"] = PredictedJson(summary);
   run["outputs"] = OutputsJson(summary);

@@ -95,6 +95,7 @@ struct RunSummary {
   MemorySummary memory;
   std::optional<ShapedLinks> shaped;         // none: links as they were
   std::optional<int64_t> peak_memory_bytes;  // of other processes; none: of this one
+  bool of_several_machines = false;          // of which nothing is known, nor of their memory
   std::vector<SessionSummary> sessions;
   std::vector<OutputSummary> outputs;
   std::optional<Peaks> peaks;       // of the machine, where the run was profiled
@@ -104,6 +105,9 @@ struct RunSummary {
   std::optional<double> accuracy;         // where labels are given: 0 to 1
   std::optional<double> accuracy_ideal;   // of the exact twin
 };
+
+// The times of all sessions under the shipped networks, by replays of a trace.
+StatusOr<std::vector<PredictedSeconds>> PredictSeconds(const Trace& trace);
 
 // run.json, with its fields in a fixed order; version, machine and peak memory are this process's.
 // `seed` is "operating-system" without one; what is not known is null.

@@ -19,7 +19,6 @@ constexpr size_t kDigestDigits = 64;
 constexpr size_t kIdentifierDigits = 32;
 constexpr std::string_view kProgramExtension = ".program";
 constexpr std::string_view kTablesExtension = ".tables";
-constexpr std::string_view kLedgerExtension = ".ledger";
 constexpr SectionFormat kLedgerFormat{"LUTRALED", 2, "a ledger"};
 
 // A DealRecord without the ledger, which is a section of its own.
@@ -246,24 +245,28 @@ Status DealerStore::AddLedger(const DealRecord& record) {
 
 StatusOr<DealRecord> DealerStore::LoadLedger(const Identifier& tape) const {
   const fs::path file = LedgerPath(tape);
-  const std::string where = StrCat("'", file.string(), "'");
   std::error_code error;
   if (!fs::exists(file, error)) {
-    return absl::NotFoundError(StrCat(where, ": no ledger of this tape"));
+    return absl::NotFoundError(StrCat("'", file.string(), "': no ledger of this tape"));
   }
+  LUTRA_ASSIGN_OR_RETURN(DealRecord record, ReadDealRecord(file));
+  if (record.tape == tape) return record;
+  return InvalidArgument("'", file.string(), "': tape: expected ", tape.Hex(), ", found ",
+                         record.tape.Hex());
+}
+
+StatusOr<DealRecord> ReadDealRecord(const fs::path& file) {
+  const std::string where = StrCat("'", file.string(), "'");
   LUTRA_ASSIGN_OR_RETURN(const auto sections, ReadSections(file, kLedgerFormat, Secrecy::kSecret));
   if (sections.size() != 3) {
     return InvalidArgument(where, ": expected 3 sections, found ", sections.size());
   }
   LUTRA_ASSIGN_OR_RETURN(const StoredRecord stored, ReadArchive<StoredRecord>(sections[0], where));
-  if (stored.tape != tape.bytes) {
-    return InvalidArgument(where, ": tape: expected ", tape.Hex(), ", found ",
-                           Identifier{stored.tape}.Hex());
-  }
   if (!(stored.seconds >= 0) || std::isinf(stored.seconds)) {
     return InvalidArgument(where, ": seconds: expected at least 0, found ", stored.seconds);
   }
-  DealRecord record{tape, {}, stored.number, stored.seconds, {}, {}};
+  DealRecord record{{}, {}, stored.number, stored.seconds, {}, {}};
+  record.tape.bytes = stored.tape;
   record.program.bytes = stored.program;
   LUTRA_ASSIGN_OR_RETURN(record.ledger, ReadLedger(sections[1], where));
   LUTRA_ASSIGN_OR_RETURN(record.trace, ReadTrace(sections[2], where));

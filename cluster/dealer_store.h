@@ -39,6 +39,9 @@ struct DealRecord {
   Ledger ledger;  // of the phase deal
   Trace trace;    // when, as session 0
 };
+// Of a file in the folder `ledgers` of a store. Errors name the file.
+inline constexpr std::string_view kLedgerExtension = ".ledger";
+StatusOr<DealRecord> ReadDealRecord(const std::filesystem::path& file);
 
 class DealerStore {
  public:

@@ -1,8 +1,6 @@
 #include "cluster/party_store.h"
 
 #include <algorithm>
-#include <cereal/types/map.hpp>
-#include <charconv>
 #include <system_error>
 #include <utility>
 
@@ -16,11 +14,9 @@ namespace fs = std::filesystem;
 
 constexpr SectionFormat kKeysFormat{"LUTRAKEY", 1, "keys"};
 constexpr SectionFormat kModelFormat{"LUTRAMOD", 1, "shares of a model"};
-constexpr SectionFormat kSessionFormat{"LUTRASES", 2, "a session"};
 constexpr int64_t kMaxProgramBytes = int64_t{1} << 30;
 constexpr std::string_view kProgramExtension = ".program";
 constexpr std::string_view kModelExtension = ".model";
-constexpr std::string_view kSessionExtension = ".session";
 constexpr size_t kIdentifierDigits = 32;
 constexpr std::array kLongTermNames = {KeyName::kK0, KeyName::kK1, KeyName::kK2, KeyName::kData0,
                                        KeyName::kData1};
@@ -110,23 +106,6 @@ struct StoredModel {
   void serialize(Archive& archive) {
     archive(cereal::binary_data(id.data(), id.size()),
             cereal::binary_data(program.data(), program.size()), keys, levels, from);
-  }
-};
-
-struct StoredSession {
-  std::array<uint8_t, 16> session{}, model{}, tape{};
-  std::array<uint8_t, 32> program{};
-  std::array<double, kPhases.size()> seconds{};
-  std::map<std::string, int64_t> counters;
-
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(cereal::binary_data(session.data(), session.size()),
-            cereal::binary_data(model.data(), model.size()),
-            cereal::binary_data(tape.data(), tape.size()),
-            cereal::binary_data(program.data(), program.size()));
-    for (double& phase : seconds) archive(phase);
-    archive(counters);
   }
 };
 
@@ -224,12 +203,7 @@ Status PartyStore::Load() {
   for (const std::string& folder : folders) {
     LUTRA_RETURN_IF_ERROR(RemoveTemporaries(path() / "tapes" / folder));
   }
-  LUTRA_ASSIGN_OR_RETURN(const std::vector<std::string> sessions, NamesIn(path() / "sessions"));
-  for (const std::string& name : sessions) {
-    uint64_t number = 0;
-    std::from_chars(name.data(), name.data() + name.size(), number);
-    next_session_ = std::max(next_session_, number + 1);
-  }
+  LUTRA_ASSIGN_OR_RETURN(sessions_, SessionFolder::Open(path() / "sessions"));
   return absl::OkStatus();
 }
 
@@ -606,64 +580,6 @@ StatusOr<size_t> PartyStore::Merge(std::span<const Identifier> consumed) {
   consumed_.insert(fresh.begin(), fresh.end());
   for (const Identifier& tape : fresh) DropTape(tape);
   return fresh.size();
-}
-
-Status PartyStore::AddSession(const SessionRecord& session) {
-  StoredSession stored;
-  stored.session = session.session.bytes;
-  stored.model = session.model.bytes;
-  stored.tape = session.tape.bytes;
-  stored.program = session.program.bytes;
-  stored.seconds = session.seconds;
-  stored.counters = session.counters;
-  const std::vector<std::byte> header = WriteArchive(stored);
-  const std::vector<std::byte> ledger = WriteLedger(session.ledger);
-  const std::vector<std::byte> trace = WriteTrace(session.trace);
-  const std::array<std::span<const std::byte>, 3> sections = {header, ledger, trace};
-  std::string number = StrCat(next_session_);
-  number.insert(0, number.size() < 8 ? 8 - number.size() : 0, '0');
-  const std::string name = StrCat(number, "-", session.session.Hex(), kSessionExtension);
-  LUTRA_RETURN_IF_ERROR(WriteSections(path() / "sessions" / name, kSessionFormat, sections));
-  ++next_session_;
-  return absl::OkStatus();
-}
-
-StatusOr<std::vector<Identifier>> PartyStore::Sessions() const {
-  return IdsIn(
-      path() / "sessions", kSessionExtension, [](std::string_view stem, std::string_view name) {
-        const size_t dash = stem.find('-');
-        return ParseIdentifier(dash == std::string_view::npos ? stem : stem.substr(dash + 1), name);
-      });
-}
-
-StatusOr<SessionRecord> PartyStore::LoadSession(const Identifier& session) const {
-  LUTRA_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesIn(path() / "sessions"));
-  const std::string end = StrCat("-", session.Hex(), kSessionExtension);
-  const auto name = std::find_if(names.begin(), names.end(), [&](const std::string& candidate) {
-    return candidate.ends_with(end);
-  });
-  if (name == names.end()) {
-    return absl::NotFoundError(
-        StrCat("'", path().string(), "': session ", session.Hex(), ": not in the store"));
-  }
-  const fs::path file = path() / "sessions" / *name;
-  const std::string where = StrCat("'", file.string(), "'");
-  LUTRA_ASSIGN_OR_RETURN(const auto sections, ReadSections(file, kSessionFormat, Secrecy::kSecret));
-  if (sections.size() != 3) {
-    return InvalidArgument(where, ": expected 3 sections, found ", sections.size());
-  }
-  LUTRA_ASSIGN_OR_RETURN(const StoredSession stored,
-                         ReadArchive<StoredSession>(sections[0], where));
-  SessionRecord record;
-  record.session.bytes = stored.session;
-  record.model.bytes = stored.model;
-  record.tape.bytes = stored.tape;
-  record.program.bytes = stored.program;
-  record.seconds = stored.seconds;
-  record.counters = stored.counters;
-  LUTRA_ASSIGN_OR_RETURN(record.ledger, ReadLedger(sections[1], where));
-  LUTRA_ASSIGN_OR_RETURN(record.trace, ReadTrace(sections[2], where));
-  return record;
 }
 
 std::optional<Identifier> FirstCommon(std::span<const std::vector<Identifier>> candidates) {

@@ -26,14 +26,13 @@
 #include <vector>
 
 #include "cluster/durable_log.h"
+#include "cluster/session_folder.h"
 #include "cluster/store_directory.h"
 #include "cluster/tape_file.h"
 #include "core/status.h"
 #include "mpc/keys.h"
-#include "mpc/ledger.h"
 #include "mpc/message.h"
 #include "mpc/program.h"
-#include "mpc/trace.h"
 
 namespace lutra {
 
@@ -48,19 +47,6 @@ struct ModelRecord {
   Digest program;
   LongTermKeys keys;  // model0 and model1, where the role holds them
   std::vector<Message> messages;
-};
-
-// What a role can say about a session that has ended.
-struct SessionRecord {
-  Identifier session;
-  Identifier model;
-  Identifier tape;
-  Digest program;
-  std::array<double, kPhases.size()> seconds{};  // by Phase
-  // "framing_bytes"; "offline_nanoseconds", see SessionSummary::offline_seconds.
-  std::map<std::string, int64_t> counters;
-  Ledger ledger;  // what this role sent, and its work
-  Trace trace;    // when, as session 0
 };
 
 // A part that may not be used, and why: "...: already consumed".
@@ -174,10 +160,12 @@ class PartyStore {
 
   // ---- sessions ----
 
-  Status AddSession(const SessionRecord& session);
-  // In the order in which they were added.
-  StatusOr<std::vector<Identifier>> Sessions() const;
-  StatusOr<SessionRecord> LoadSession(const Identifier& session) const;
+  Status AddSession(const SessionRecord& session) { return sessions_->Add(session); }
+  // In the order in which they ended.
+  StatusOr<std::vector<Identifier>> Sessions() const { return sessions_->Sessions(); }
+  StatusOr<SessionRecord> LoadSession(const Identifier& session) const {
+    return sessions_->Load(session);
+  }
 
  private:
   PartyStore(StoreDirectory directory, DurableLog consumed, DurableLog bound);
@@ -200,7 +188,7 @@ class PartyStore {
   std::set<Digest> programs_;
   std::set<Identifier> models_;
   std::map<Digest, std::vector<TapeEntry>> tapes_;  // usable ones, in their order
-  uint64_t next_session_ = 0;
+  std::optional<SessionFolder> sessions_;
 };
 
 // The first tape of the first list that is in all others too: what parties agree on when each has

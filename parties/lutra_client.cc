@@ -20,15 +20,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "analysis/cost.h"
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
 #include "analysis/prediction_table.h"
 #include "analysis/program_flags.h"
+#include "analysis/run_directory.h"
 #include "cluster/cluster_file.h"
 #include "cluster/curve_key.h"
 #include "cluster/endpoint.h"
 #include "cluster/process.h"
+#include "cluster/session_folder.h"
 #include "cluster/store_directory.h"
 #include "core/command_line.h"
 #include "core/memory.h"
@@ -37,6 +40,7 @@
 #include "parties/client_report.h"
 #include "parties/compile.h"
 #include "parties/compile_model.h"
+#include "parties/gather.h"
 #include "parties/owners.h"
 
 namespace lutra {
@@ -59,7 +63,8 @@ CommandLine Overview() {
                    "  compile MODEL      a directory with what each role needs of a model\n"
                    "  share-model DIR    program and tables to the dealer, shares to the parties\n"
                    "  infer DIR          secure inference on texts or cases\n"
-                   "  status             how the servers are\n\n"
+                   "  status             how the servers are\n"
+                   "  gather DIR         a run directory of sessions that each role recorded\n\n"
                    "lutra-client COMMAND --help says more.");
   line.SetPositionals("COMMAND", 1, 1)
       .AddExample("lutra-client compile models/pretrained/sms-spam-tiny.safetensors --out sms")
@@ -74,6 +79,11 @@ void AddNetwork(CommandLine& line) {
   line.AddFlag("network", "FILE",
                "make what this process sends as slow as in this network file: latency, bandwidth, "
                "header_bytes");
+}
+
+void AddRecord(CommandLine& line) {
+  line.AddFlag("record", "DIR",
+               "keep there what was sent and when, for gather; what is there is kept");
 }
 
 void AddLinkFlags(CommandLine& line, std::string_view key_file) {
@@ -118,6 +128,7 @@ CommandLine ShareCommandLine() {
                "keys and id that anybody can guess, equal to the simulation's: for tests only");
   AddNetwork(line);
   AddThreads(line);
+  AddRecord(line);
   line.AddSwitch("quiet", "print the id only")
       .AddExample("lutra-client share-model sms --cluster cluster.toml --key keys/model-owner.key");
   return line;
@@ -134,6 +145,7 @@ CommandLine InferCommandLine() {
   AddLinkFlags(line, "data-owner.key");
   AddNetwork(line);
   AddThreads(line);
+  AddRecord(line);
   line.AddSwitch("json", "one JSON document, with all outputs")
       .AddExample("lutra-client infer sms --model ID --input texts.txt --cluster cluster.toml");
   return line;
@@ -147,6 +159,24 @@ CommandLine StatusCommandLine() {
   AddLinkFlags(line, "model-owner.key or data-owner.key");
   line.AddSwitch("json", "one JSON document, with programs and models one by one")
       .AddExample("lutra-client status --cluster cluster.toml");
+  return line;
+}
+
+CommandLine GatherCommandLine() {
+  CommandLine line(
+      "lutra-client gather",
+      "Puts together what dealer, parties and owners recorded of sessions, each on its machine,\n"
+      "as a run directory for lutra-analyze: replay, report, compare. DIR is the compiled model,\n"
+      "of which the files program and client are read. No secret of a role is in its records.");
+  line.SetPositionals("DIR", 1, 1)
+      .AddFlag("records", "DIR,...",
+               "stores of the servers, or copies of their folders ledgers (dealer) and sessions "
+               "(parties); what owners wrote with --record; required")
+      .AddFlag("out", "RUN", "the run directory; an earlier run there is replaced; required")
+      .AddFlag("model", "ID", "sessions of this shared model; default: of the only one")
+      .AddExample(
+          "lutra-client gather sms --records dealer,p0,p1,p2,model-owner,data-owner "
+          "--out runs/sms");
   return line;
 }
 
@@ -329,6 +359,12 @@ std::string ShareText(const SharedModel& shared, const Digest& program) {
   return text;
 }
 
+StatusOr<std::optional<SessionFolder>> OpenRecords(const Arguments& arguments) {
+  if (!arguments.Has("record")) return std::nullopt;
+  LUTRA_ASSIGN_OR_RETURN(SessionFolder folder, SessionFolder::Open(arguments.Text("record", "")));
+  return std::optional(std::move(folder));
+}
+
 StatusOr<int> RunShare(const Arguments& arguments) {
   LUTRA_ASSIGN_OR_RETURN(const int threads, Threads(arguments));
   SendModelOptions options;
@@ -342,6 +378,7 @@ StatusOr<int> RunShare(const Arguments& arguments) {
   }
   const fs::path directory = arguments.positionals()[0];
   const Registry registry = Registry::WithBuiltins();
+  LUTRA_ASSIGN_OR_RETURN(std::optional<SessionFolder> records, OpenRecords(arguments));
   LUTRA_ASSIGN_OR_RETURN(const Program program, ReadCompiledProgram(registry, directory));
   LUTRA_ASSIGN_OR_RETURN(const TableContents tables, ReadCompiledTables(directory, program));
   LUTRA_ASSIGN_OR_RETURN(const NamedTensors weights, ReadCompiledWeights(directory, program));
@@ -353,6 +390,9 @@ StatusOr<int> RunShare(const Arguments& arguments) {
       SendModel(*links.endpoint, program, tables, weights, pool, options);
   if (links.watch->stopped()) return kInterrupted;
   if (!shared.ok()) return shared.status();
+  if (records.has_value() && shared->model.has_value()) {
+    LUTRA_RETURN_IF_ERROR(records->Add(RecordOf(*shared, program)));
+  }
   if (!arguments.Has("quiet")) {
     Print(ShareText(*shared, program.digest()));
   } else if (shared->model.has_value()) {
@@ -368,6 +408,7 @@ StatusOr<int> RunInfer(const Arguments& arguments) {
   LUTRA_ASSIGN_OR_RETURN(const int threads, Threads(arguments));
   InferReport report;
   LUTRA_ASSIGN_OR_RETURN(report.model, ParseIdentifier(arguments.Text("model", ""), "--model"));
+  LUTRA_ASSIGN_OR_RETURN(std::optional<SessionFolder> records, OpenRecords(arguments));
   const fs::path directory = arguments.positionals()[0];
   const Registry registry = Registry::WithBuiltins();
   LUTRA_ASSIGN_OR_RETURN(const Program program, ReadCompiledProgram(registry, directory));
@@ -381,6 +422,7 @@ StatusOr<int> RunInfer(const Arguments& arguments) {
   constexpr std::array kOwner = {Role::kDataOwner};
   LUTRA_ASSIGN_OR_RETURN(const Links links, OpenLinks(arguments, kOwner));
   const OwnerPatience patience(links.cluster);
+  Status recorded;  // results are worth more than records
   for (int64_t begin = 0; begin < examples.count(); begin += report.batch) {
     const NamedTensors data = client.DataInputs(BatchOf(examples.inputs, begin, report.batch));
     const StatusOr<InferResult> result =
@@ -389,10 +431,15 @@ StatusOr<int> RunInfer(const Arguments& arguments) {
     if (!result.ok()) {
       return Annotate(result.status(), StrCat("examples from ", begin + 1, " on"));
     }
-    report.Add(*result, std::min(report.batch, examples.count() - begin));
+    const int64_t count = std::min(report.batch, examples.count() - begin);
+    report.Add(*result, count);
+    if (records.has_value()) {
+      recorded.Update(records->Add(RecordOf(*result, program, report.model, count)));
+    }
   }
   Print(arguments.Has("json") ? InferJson(report, examples).dump(2) + "\n"
                               : InferText(report, examples));
+  if (!recorded.ok()) return Annotate(recorded, "--record");
   return 0;
 }
 
@@ -409,6 +456,42 @@ StatusOr<int> RunStatus(const Arguments& arguments) {
   return 0;
 }
 
+// ---- gather ----
+
+StatusOr<int> RunGather(const Arguments& arguments) {
+  LUTRA_RETURN_IF_ERROR(CheckRequired(arguments, {"records", "out"}));
+  const fs::path out = arguments.Text("out", "");
+  LUTRA_RETURN_IF_ERROR(CheckRunDirectory(out));
+  std::optional<Identifier> model;
+  if (arguments.Has("model")) {
+    LUTRA_ASSIGN_OR_RETURN(model, ParseIdentifier(arguments.Text("model", ""), "--model"));
+  }
+  const std::string& directory = arguments.positionals()[0];
+  const Registry registry = Registry::WithBuiltins();
+  LUTRA_ASSIGN_OR_RETURN(const Program program, ReadCompiledProgram(registry, directory));
+  LUTRA_ASSIGN_OR_RETURN(const ClientModel client, ReadCompiledClient(directory, program));
+  std::vector<fs::path> folders;
+  const std::string list = arguments.Text("records", "");
+  for (const absl::string_view folder : absl::StrSplit(list, ',', absl::SkipEmpty())) {
+    folders.emplace_back(std::string(folder));
+  }
+  LUTRA_ASSIGN_OR_RETURN(GatheredRun run, Gather(program, model, folders));
+  RunSummary& summary = run.summary;
+  summary.command = {std::string(kProgram), "gather", directory};
+  summary.model = directory;
+  summary.labels = client.labels();
+  summary.private_tables = client.options().private_tables;
+  summary.batch = client.batch();
+  summary.of_several_machines = true;
+  const StatusOr<std::vector<PredictedSeconds>> predicted = PredictSeconds(run.trace);
+  if (!predicted.ok()) return Annotate(predicted.status(), "records");
+  summary.predicted = *predicted;
+  LUTRA_RETURN_IF_ERROR(WriteRunDirectory(out, {summary, program, run.ledger, run.trace}));
+  Print(StrCat("Sessions  ", summary.sessions.size(),
+               " of all roles\nRun directory: ", out.string(), "\n"));
+  return 0;
+}
+
 // ---- program ----
 
 struct Command {
@@ -416,10 +499,11 @@ struct Command {
   CommandLine (*line)();
   StatusOr<int> (*run)(const Arguments& arguments);
 };
-constexpr std::array<Command, 4> kCommands = {{{"compile", CompileCommandLine, RunCompile},
+constexpr std::array<Command, 5> kCommands = {{{"compile", CompileCommandLine, RunCompile},
                                                {"share-model", ShareCommandLine, RunShare},
                                                {"infer", InferCommandLine, RunInfer},
-                                               {"status", StatusCommandLine, RunStatus}}};
+                                               {"status", StatusCommandLine, RunStatus},
+                                               {"gather", GatherCommandLine, RunGather}}};
 
 Status CheckNoSeed(std::span<const std::string> arguments) {
   for (const std::string& argument : arguments) {

@@ -6,9 +6,7 @@
 
 #include "analysis/cost_table.h"
 #include "analysis/machine.h"
-#include "analysis/networks.h"
 #include "analysis/program_flags.h"
-#include "analysis/replay.h"
 #include "models/integer_bert.h"
 #include "models/requantize.h"
 #include "models/synthetic.h"
@@ -166,13 +164,7 @@ class Run {
   }
 
   Status Predict() {
-    std::vector<PredictedSeconds> predicted;
-    for (const Network& network : ShippedNetworks()) {
-      LUTRA_ASSIGN_OR_RETURN(const Replay replay, ReplayTrace(result_.trace, network));
-      predicted.push_back(
-          {network.name, replay.seconds(Stage::kOffline), replay.seconds(Stage::kOnline)});
-    }
-    result_.summary.predicted = std::move(predicted);
+    LUTRA_ASSIGN_OR_RETURN(result_.summary.predicted, PredictSeconds(result_.trace));
     return absl::OkStatus();
   }
 

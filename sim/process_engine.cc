@@ -8,6 +8,7 @@
 #include "analysis/cost.h"
 #include "cluster/dealer_store.h"
 #include "cluster/party_store.h"
+#include "parties/gather.h"
 #include "parties/linked_walker.h"
 #include "parties/owners.h"
 
@@ -108,40 +109,17 @@ class ProcessEngine final : public ModelEngine {
                     ModelRunResult& result) const {
     const InferResult& session = sessions_[static_cast<size_t>(number)];
     SessionSummary& summary = result.summary.sessions[static_cast<size_t>(number)];
-    Ledger ledger = session.ledger;
-    result.trace.Add(session.trace, number);
-    LUTRA_ASSIGN_OR_RETURN(const DealRecord dealt, dealer.LoadLedger(session.tape));
-    ledger.Add(dealt.ledger);
-    result.trace.Add(dealt.trace, number);
-    // Not DealRecord's: a dealer that streams waits for the parties to take what it has dealt.
-    double& deal = Of(summary.seconds, Phase::kDeal);
-    for (const auto& [work, seconds] : dealt.ledger.seconds()) deal += seconds;
-    summary.framing_bytes = session.traffic.sent.framing_bytes + session.traffic.sent.control_bytes;
-    int timed = 0;
-    int64_t offline = 0;  // nanoseconds
+    SessionRecords records;
+    records.owner = RecordOf(session, built_.program, model_, summary.examples);
+    LUTRA_ASSIGN_OR_RETURN(records.dealt, dealer.LoadLedger(session.tape));
     for (const auto& party : parties) {
       // P0 goes by the tape where it takes no part online.
       StatusOr<SessionRecord> record = party->LoadSession(session.session);
       if (!record.ok() && party->role() == Role::kP0) record = party->LoadSession(session.tape);
       LUTRA_RETURN_IF_ERROR(record.status());
-      ledger.Add(record->ledger);
-      result.trace.Add(record->trace, number);
-      double& prepare = Of(summary.seconds, Phase::kPrepare);
-      prepare = std::max(prepare, Of(record->seconds, Phase::kPrepare));
-      summary.framing_bytes += record->counters["framing_bytes"];
-      if (const auto own = record->counters.find("offline_nanoseconds");
-          own != record->counters.end()) {
-        ++timed;
-        offline = std::max(offline, own->second);
-      }
+      records.parties.push_back(*std::move(record));
     }
-    if (timed == int{kParties.size()}) {
-      summary.offline_seconds = 1e-9 * static_cast<double>(offline);
-    }
-    const PhaseBytes bytes = BytesIn(ledger);
-    for (size_t phase = 0; phase < bytes.size(); ++phase) summary.bytes[phase] += bytes[phase];
-    summary.rounds = ledger.rounds(Phase::kOnline);
-    result.ledger.Add(ledger);
+    AddRecords(records, number, summary, result.ledger, result.trace);
     return absl::OkStatus();
   }
 

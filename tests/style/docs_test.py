@@ -46,7 +46,7 @@ HELP = [
     [BUILD / 'lutra-party'],
     [BUILD / 'lutra-client'],
     *([BUILD / 'lutra-client', command]
-      for command in ('compile', 'share-model', 'infer', 'status')),
+      for command in ('compile', 'share-model', 'infer', 'status', 'gather')),
     [ROOT / 'quickstart'],
     [ROOT / 'run-tests'],
     [ROOT / '.ci/run'],
