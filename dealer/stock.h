@@ -50,7 +50,7 @@ struct DealOptions {
 using WordSink = std::function<Status(Role role, std::span<const std::byte> words)>;
 
 // Deals a tape: P1's and P2's words of each window, in their order, to the sink. Ends at the first
-// error of the sink, or when the next window is dealt.
+// error of the sink, once the window that is being dealt is whole.
 Status DealWindows(const Program& program, const TableContents& tables, const TapeSeed& seed,
                    const DealOptions& options, ThreadPool& pool, const WordSink& sink);
 

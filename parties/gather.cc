@@ -6,7 +6,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <system_error>
 #include <tuple>
 #include <utility>
 

@@ -361,7 +361,11 @@ std::string ShareText(const SharedModel& shared, const Digest& program) {
 
 StatusOr<std::optional<SessionFolder>> OpenRecords(const Arguments& arguments) {
   if (!arguments.Has("record")) return std::nullopt;
-  LUTRA_ASSIGN_OR_RETURN(SessionFolder folder, SessionFolder::Open(arguments.Text("record", "")));
+  fs::path path = arguments.Text("record", "");
+  if (!path.has_filename()) path = path.parent_path();  // it ended in a slash
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);  // Open says what is wrong
+  LUTRA_ASSIGN_OR_RETURN(SessionFolder folder, SessionFolder::Open(path));
   return std::optional(std::move(folder));
 }
 

@@ -160,18 +160,19 @@ struct Recorded {
     return arguments;
   }
   std::string Share() const {
-    std::string id =
-        Ran(With({"share-model", Path("tiny"), "--quiet", "--record", Path("model-owner")}));
+    std::string id = Ran(
+        With({"share-model", Path("tiny"), "--quiet", "--record", Path("records/model-owner")}));
     id.pop_back();  // the end of the line
     return id;
   }
   void Infer(const std::string& model) const {
     Ran(With({"infer", Path("tiny"), "--model", model, "--input", Path("cases.safetensors"),
-              "--record", Path("data-owner")}));
+              "--record", Path("records/data-owner/")}));
   }
   std::vector<std::string> Folders() const {
-    return {Store(Role::kDealer), Store(Role::kP0),    Store(Role::kP1),
-            Store(Role::kP2),     Path("model-owner"), Path("data-owner")};
+    return {
+        Store(Role::kDealer),        Store(Role::kP0),          Store(Role::kP1), Store(Role::kP2),
+        Path("records/model-owner"), Path("records/data-owner")};
   }
   std::vector<std::string> GatherArguments(const std::vector<std::string>& folders) const {
     std::string list;
@@ -234,11 +235,11 @@ TEST_CASE("Sessions of processes are gathered into a run directory", "[parties][
   SECTION("without the model owner's record, or with copies, it is as much as there is") {
     fs::create_directory(recorded.Path("copy"));
     fs::copy(fs::path(recorded.Store(Role::kP1)) / "sessions", recorded.Path("copy/sessions"));
-    const auto again =
-        Gather(program, std::nullopt,
-               std::vector<fs::path>{recorded.Store(Role::kDealer), recorded.Store(Role::kP0),
-                                     recorded.Path("copy"), recorded.Path("copy/sessions"),
-                                     recorded.Store(Role::kP2), recorded.Path("data-owner")});
+    const auto again = Gather(
+        program, std::nullopt,
+        std::vector<fs::path>{recorded.Store(Role::kDealer), recorded.Store(Role::kP0),
+                              recorded.Path("copy"), recorded.Path("copy/sessions"),
+                              recorded.Store(Role::kP2), recorded.Path("records/data-owner/")});
     INFO(OneLine(again.status()));
     REQUIRE(again.ok());
     CHECK(again->ledger.bytes(Phase::kModel) == 0);
