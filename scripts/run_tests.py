@@ -9,6 +9,7 @@ failed test case more.
 
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import os
@@ -103,11 +104,11 @@ class Runner:
 
     def execute(self, command, test, log):
         """The exit status, None after a time-out. The test's descendants end with it."""
-        with open(log, 'wb') as sink:
+        with open(log, 'wb') as sink, writer_of(sink) as output:
             try:
                 process = subprocess.Popen(
                     command, cwd=test.directory, env={**os.environ, **test.environment},
-                    stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                     start_new_session=True)
             except OSError as error:
                 sink.write(f'{error}\n'.encode())
@@ -196,6 +197,23 @@ class Runner:
         if not (complete and result.failed):
             result.failed += 1
         result.details.append(problem + '\n' + excerpt(output))
+
+
+@contextlib.contextmanager
+def writer_of(sink):
+    """A pipe into a file. What a test writes to it is not subject to the test's own limits: a test
+    case may limit the size of files, and a sanitizer's report on it must not be lost to that.
+    """
+    copier = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=sink, start_new_session=True)
+    try:
+        with copier.stdin:
+            yield copier.stdin
+    finally:
+        try:
+            copier.wait(5)
+        except subprocess.TimeoutExpired:  # a descendant that left the test's process group
+            copier.kill()
+            copier.wait()
 
 
 def read_events(report):

@@ -78,6 +78,22 @@ class RunTestsTest(unittest.TestCase):
                              'print("x\\nERROR: LeakSanitizer: leaks\\n" + "frame\\n" * 99)\n'
                              'sys.exit(23)'), 1, 1, 'status 23', 'LeakSanitizer')
 
+    def test_a_limit_on_the_size_of_files_takes_no_output(self):
+        self.expect(
+            self.run_program(PASSED + UNFINISHED,
+                             'import resource, signal\n'
+                             'print("x" * 5000, flush=True)\n'
+                             'signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n'
+                             'resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n'
+                             'print("WARNING: ThreadSanitizer: data race", flush=True)\n'
+                             'os._exit(66)'), 1, 1, 'status 66', 'data race')
+
+    def test_what_outlives_a_test_does_not_hold_it_up(self):
+        start = time.monotonic()
+        self.expect(self.run_program(PASSED + totals(1, 0),
+                                     'if os.fork() == 0: os.setsid(); time.sleep(50)'), 1, 0)
+        self.assertLess(time.monotonic() - start, 40)
+
     def test_hang_fails_and_leaves_nothing_behind(self):
         start = time.monotonic()
         result = self.run_program(PASSED + UNFINISHED,
