@@ -19,17 +19,18 @@ namespace lutra {
 namespace {
 
 CommandLine Overview() {
-  CommandLine command_line("lutra-analyze",
-                           "Analyses programs and runs.\n\nCommands:\n"
-                           "  cost MODEL[,MODEL...]  what a model costs, without running it\n"
-                           "  graph MODEL            pictures of its program\n"
-                           "  trace PROTOCOL|MODEL   who sends what to whom: a protocol's figure\n"
-                           "  compare RUN RUN...     run directories side by side\n"
-                           "  report RUN             a run as a page, text, LaTeX, figures\n"
-                           "  replay RUN             how long a run would take on other networks\n"
-                           "  calibrate RUN...       what a machine takes for messages by itself\n"
-                           "\n"
-                           "lutra-analyze COMMAND --help says more.");
+  CommandLine command_line(
+      "lutra-analyze",
+      "Analyses programs and runs.\n\nCommands:\n"
+      "  cost MODEL[,MODEL...]     what a model costs, without running it\n"
+      "  graph MODEL|RUN           pictures of its program\n"
+      "  trace PROTOCOL|MODEL|RUN  who sends what to whom: a protocol's figure\n"
+      "  compare RUN RUN...        run directories side by side\n"
+      "  report RUN                a run as a page, text, LaTeX, figures\n"
+      "  replay RUN                how long a run would take on other networks\n"
+      "  calibrate RUN...          what a machine takes for messages by itself\n"
+      "\n"
+      "lutra-analyze COMMAND --help says more.");
   command_line.SetPositionals("COMMAND", 1, 1)
       .AddExample("lutra-analyze cost bert-base,bert-large:sequence=512")
       .AddExample("lutra-analyze graph models/pretrained/sms-spam-tiny.safetensors");

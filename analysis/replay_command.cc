@@ -21,7 +21,8 @@ CommandLine ReplayCommandLine() {
       "Tells how long a run would take under other networks, from its trace, without running it\n"
       "again: seconds of sharing the model, offline and online; the critical path, by operation,\n"
       "role and link; and the idle time of each role.\n\n"
-      "RUN is a run directory, as lutra-sim and lutra-launch write it with --out.");
+      "RUN is a run directory, as lutra-sim, lutra-launch and lutra-client gather write it with\n"
+      "--out.");
   command_line.SetPositionals("RUN", 1, 1)
       .AddFlag("network", "NAME|FILE,...",
                StrCat("the networks: TOML files, or of ", ShippedNetworkNames(),
