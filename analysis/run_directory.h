@@ -109,8 +109,8 @@ struct RunSummary {
 // The times of all sessions under the shipped networks, by replays of a trace.
 StatusOr<std::vector<PredictedSeconds>> PredictSeconds(const Trace& trace);
 
-// run.json, with its fields in a fixed order; version, machine and peak memory are this process's.
-// `seed` is "operating-system" without one; what is not known is null.
+// run.json, with its fields in a fixed order. Version, machine and peak memory are this process's,
+// unless the summary says otherwise. `seed` is "operating-system" without one; null: not known.
 nlohmann::ordered_json RunJson(const RunSummary& summary, const Program& program,
                                const Ledger& ledger);
 

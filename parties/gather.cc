@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 #include <tuple>
@@ -65,11 +66,15 @@ StatusOr<std::optional<Role>> RoleOf(const SessionRecord& record, const fs::path
   return role;
 }
 
-// Nodes are the program's.
-Status CheckNodes(const Trace& trace, const Ledger& ledger, const Program& program,
-                  const fs::path& file) {
+// One session, of the program's nodes.
+Status CheckContent(const Trace& trace, const Ledger& ledger, const Program& program,
+                    const fs::path& file) {
   NodeId last = 0;
   for (const auto& [id, events] : trace.tracks) {
+    if (id.session != 0) {
+      return InvalidArgument("'", file.string(), "': trace: expected events of session 0, found ",
+                             id.session);
+    }
     for (const TraceEvent& event : events) {
       if (event.kind == TraceEvent::Kind::kWork) last = std::max(last, event.node);
     }
@@ -97,7 +102,7 @@ Status Records::ReadSession(const fs::path& file) {
   LUTRA_ASSIGN_OR_RETURN(SessionRecord record, ReadSessionRecord(file));
   if (record.program != program_.digest()) return absl::OkStatus();
   LUTRA_RETURN_IF_ERROR(CheckFigures(record, file));
-  LUTRA_RETURN_IF_ERROR(CheckNodes(record.trace, record.ledger, program_, file));
+  LUTRA_RETURN_IF_ERROR(CheckContent(record.trace, record.ledger, program_, file));
   LUTRA_ASSIGN_OR_RETURN(const std::optional<Role> role, RoleOf(record, file));
   if (!role.has_value()) return absl::OkStatus();
   if (*role != Role::kDataOwner) {
@@ -114,7 +119,7 @@ Status Records::ReadSession(const fs::path& file) {
 Status Records::ReadDealt(const fs::path& file) {
   LUTRA_ASSIGN_OR_RETURN(DealRecord record, ReadDealRecord(file));
   if (record.program != program_.digest()) return absl::OkStatus();
-  LUTRA_RETURN_IF_ERROR(CheckNodes(record.trace, record.ledger, program_, file));
+  LUTRA_RETURN_IF_ERROR(CheckContent(record.trace, record.ledger, program_, file));
   dealt_.insert_or_assign(record.tape, std::move(record));
   return absl::OkStatus();
 }
@@ -237,7 +242,7 @@ std::optional<Move> MoveOf(Role role, const ClockBounds& bounds,
   if (!move.both_ways) {
     move.by = least.has_value() ? *least : *most;
   } else if (*least > 0 || *most < 0) {
-    move.by = *least + (*most - *least) / 2;
+    move.by = std::midpoint(*least, *most);
   }
   move.by = std::clamp(move.by, -kMost, kMost);
   return move;

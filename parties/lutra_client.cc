@@ -394,13 +394,14 @@ StatusOr<int> RunShare(const Arguments& arguments) {
       SendModel(*links.endpoint, program, tables, weights, pool, options);
   if (links.watch->stopped()) return kInterrupted;
   if (!shared.ok()) return shared.status();
-  if (records.has_value() && shared->model.has_value()) {
-    LUTRA_RETURN_IF_ERROR(records->Add(RecordOf(*shared, program)));
-  }
   if (!arguments.Has("quiet")) {
     Print(ShareText(*shared, program.digest()));
   } else if (shared->model.has_value()) {
     Print(StrCat(shared->model->Hex(), "\n"));
+  }
+  if (records.has_value() && shared->model.has_value()) {  // after the id, which is worth more
+    const Status recorded = records->Add(RecordOf(*shared, program));
+    if (!recorded.ok()) return Annotate(recorded, "--record");
   }
   return 0;
 }

@@ -1,8 +1,11 @@
 // Records of the roles of a cluster, put together as one run.
 #include "parties/gather.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <filesystem>
 #include <random>
 #include <string>
@@ -281,6 +284,76 @@ TEST_CASE("Sessions of processes are gathered into a run directory", "[parties][
     arguments.resize(4);
     CHECK(Has(Recorded::Refused(arguments), "--out"));
   }
+}
+
+TEST_CASE("Records that no role makes of a session are refused", "[parties][gather]") {
+  const Registry registry = Registry::WithBuiltins();
+  const StatusOr<CompiledModel> compiled = CompileModel(registry, kTiny, {});
+  REQUIRE(compiled.ok());
+  const Program& program = compiled->built->program;
+  const Folder folder;
+  SessionRecord record;
+  record.program = program.digest();
+  const Trace::TrackId online{0, Phase::kOnline, Role::kDataOwner};
+  const auto refused = [&](const auto& spoil) {
+    const Folder records;
+    StatusOr<SessionFolder> sessions = SessionFolder::Open(records.path());
+    REQUIRE(sessions.ok());
+    SessionRecord spoiled = record;
+    spoiled.trace.tracks[online] = {{Kind::kWork, 0, Role::kP1, 1, 0, {10, 20, 5}}};
+    spoil(spoiled);
+    REQUIRE(sessions->Add(spoiled).ok());
+    const Status status = Gather(program, std::nullopt, std::vector{records.path()}).status();
+    INFO(OneLine(status));
+    CHECK(Mentions(status, (records / "00000000-").string()));
+    return OneLine(status);
+  };
+  const auto node = static_cast<NodeId>(program.nodes().size());
+  const std::string nodes = StrCat("node: expected fewer than ", node, ", found ", node);
+  CHECK(Has(refused([&](SessionRecord& it) { it.trace.tracks[online][0].node = node; }), nodes));
+  CHECK(Has(refused([&](SessionRecord& it) {
+              Node stranger = program.nodes()[0];
+              stranger.id = node;
+              it.ledger.OnWork(stranger, Phase::kOnline, Role::kDataOwner, {10, 20, 5});
+            }),
+            nodes));
+  CHECK(Has(refused([&](SessionRecord& it) {
+              it.trace.tracks[{3, Phase::kOnline, Role::kDataOwner}] = it.trace.tracks[online];
+            }),
+            "trace: expected events of session 0, found 3"));
+  CHECK(Has(refused([&](SessionRecord& it) {
+              it.trace.tracks[{0, Phase::kOnline, Role::kP1}] = it.trace.tracks[online];
+            }),
+            "trace: expected events of one role, found p1 and data-owner"));
+  CHECK(Has(refused([](SessionRecord& it) { it.seconds[Index(Phase::kOnline)] = -1; }),
+            "seconds: expected at least 0, found -1"));
+  CHECK(Has(refused([](SessionRecord& it) { it.counters["examples"] = -1; }),
+            "examples: expected at least 0, found -1"));
+}
+
+TEST_CASE("Where a record cannot be written, results are told all the same", "[parties][gather]") {
+  Recorded recorded;
+  const auto limited = [](std::vector<std::string> arguments) {
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);  // at the child, too
+    Child child("lutra-client", std::move(arguments));
+    std::signal(SIGXFSZ, handler);
+    const rlimit limit{400, 400};  // more than is printed, less than a record
+    REQUIRE(prlimit(child.pid(), RLIMIT_FSIZE, &limit, nullptr) == 0);
+    const Child::Ended ended = child.Wait();
+    INFO(ended.err);
+    CHECK(ended.status == 1);
+    CHECK(Has(ended.err, "--record: "));
+    CHECK(Has(ended.err, ".session"));
+    return ended.out;
+  };
+  std::string model = limited(recorded.With(
+      {"share-model", recorded.Path("tiny"), "--quiet", "--record", recorded.Path("records")}));
+  REQUIRE(model.size() == 33);
+  model.pop_back();
+  const std::string out = limited(
+      recorded.With({"infer", recorded.Path("tiny"), "--model", model, "--input",
+                     recorded.Path("cases.safetensors"), "--record", recorded.Path("records")}));
+  CHECK(Has(out, "2 sessions"));
 }
 
 TEST_CASE("Of several models the one is gathered that is asked for", "[parties][gather]") {
