@@ -44,6 +44,11 @@ std::string InSeconds(double seconds) {
 
 }  // namespace
 
+OutgoingFrame OwnFrame(const FrameHeader& header, std::span<const std::byte> body) {
+  const auto copy = std::make_shared<const Bytes>(body.begin(), body.end());
+  return {header, *copy, copy, std::chrono::steady_clock::now()};
+}
+
 FrameBody::FrameBody(zmq::message_t message)
     : message_(message.size() > kSmallMessage ? std::move(message)
                                               : zmq::message_t(message.data(), message.size())) {
@@ -78,7 +83,7 @@ class Exchange::Flight {
   int64_t messages_ = 0;
 };
 
-// A message on its way out; ZeroMQ refers to its bytes until they are written or encrypted.
+// A message on its way out; its frames share it until ZeroMQ has written or encrypted them.
 struct Exchange::Parcel {
   Parcel(Bytes bytes, std::shared_ptr<Flight> counted)
       : payload(std::move(bytes)), flight(std::move(counted)) {
@@ -230,8 +235,7 @@ void Exchange::List(const std::shared_ptr<Outflow>& flow) {
 
 void Exchange::SendControl(Connection& connection, const FrameHeader& header,
                            std::string_view body) {
-  connection.control.push_back(
-      {header, zmq::message_t(body.data(), body.size()), std::chrono::steady_clock::now()});
+  connection.control.push_back(OwnFrame(header, std::as_bytes(std::span(body))));
   List(connection);
 }
 
@@ -659,7 +663,7 @@ std::optional<OutgoingFrame> Exchange::NextFrame(uint64_t id) {
     flow->in_turn = false;
     if (flow->queue.empty()) continue;
     Outflow::Message& message = flow->queue.front();
-    Bytes& payload = message.parcel->payload;
+    const Bytes& payload = message.parcel->payload;
     const size_t size = std::min(chunk_bytes_, payload.size() - message.sent);
     // Credit, when it comes, gives the flow its turn again.
     if (message.kind == FrameKind::kData && flow->credit < Cost(size)) {
@@ -670,12 +674,8 @@ std::optional<OutgoingFrame> Exchange::NextFrame(uint64_t id) {
     OutgoingFrame frame;
     frame.header = {message.kind, flow->channel, message.tag, payload.size(), message.sent};
     frame.ready = std::max(message.queued_at, flow->allowed_at);
-    if (size > 0) {
-      auto* owner = new std::shared_ptr<Parcel>(message.parcel);
-      frame.body.rebuild(
-          payload.data() + message.sent, size,
-          [](void*, void* hint) { delete static_cast<std::shared_ptr<Parcel>*>(hint); }, owner);
-    }
+    frame.body = std::span(payload).subspan(message.sent, size);
+    frame.owner = message.parcel;
     message.sent += size;
     flow->queued -= static_cast<int64_t>(size);
     traffic.framing_bytes += FramingBytes(size, curve_);

@@ -26,9 +26,14 @@ namespace lutra {
 
 struct OutgoingFrame {
   FrameHeader header;
-  zmq::message_t body;
+  std::span<const std::byte> body;
+  // Of the body. A reader lets go of its share only when it has read, and so before the bytes go.
+  std::shared_ptr<const void> owner;
   Deadline ready;  // since when nothing but its link kept it here
 };
+
+// A frame with a body of its own, ready now.
+OutgoingFrame OwnFrame(const FrameHeader& header, std::span<const std::byte> body);
 
 // What a message that came has behind the header of its frame.
 class FrameBody {

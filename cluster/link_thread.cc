@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <memory>
 #include <ratio>
 #include <utility>
 
@@ -51,32 +52,30 @@ std::span<const std::byte> BytesOf(const zmq::message_t& frame) {
   return {frame.data<std::byte>(), frame.size()};
 }
 
-// It keeps the body until ZeroMQ has written or encrypted the message.
-zmq::message_t ToMessage(OutgoingFrame frame) {
+// Keeps the body's owner until ZeroMQ has written or encrypted the message.
+zmq::message_t ToMessage(const OutgoingFrame& frame) {
   struct Kept {
     std::unique_ptr<std::byte[]> bytes;
-    zmq::message_t body;
+    std::shared_ptr<const void> owner;
   };
   const size_t size = kHeaderBytes + frame.body.size();
   auto kept = std::make_unique<Kept>();
   kept->bytes = std::make_unique_for_overwrite<std::byte[]>(size);
+  kept->owner = frame.owner;
   const auto header = EncodeHeader(frame.header);
   std::byte* const body = std::copy(header.begin(), header.end(), kept->bytes.get());
-  std::copy_n(frame.body.data<std::byte>(), frame.body.size(), body);
-  kept->body = std::move(frame.body);
+  std::copy(frame.body.begin(), frame.body.end(), body);
   std::byte* const bytes = kept->bytes.get();
   return zmq::message_t(
       bytes, size, [](void*, void* hint) { delete static_cast<Kept*>(hint); }, kept.release());
 }
 
 // Of an endpoint's own: hello and what refuses one.
-OutgoingFrame OwnFrame(FrameKind kind, std::span<const std::byte> body) {
-  OutgoingFrame frame;
-  frame.header.kind = kind;
-  frame.header.total = body.size();
-  frame.body = zmq::message_t(body.data(), body.size());
-  frame.ready = Clock::now();
-  return frame;
+OutgoingFrame ControlFrame(FrameKind kind, std::span<const std::byte> body) {
+  FrameHeader header;
+  header.kind = kind;
+  header.total = body.size();
+  return OwnFrame(header, body);
 }
 
 // The role whose key the connection has, by our own authenticator; "" without CURVE.
@@ -224,13 +223,13 @@ Hello LinkThread::OurHello() const {
 
 // The first frame of a connection, before any from the exchange.
 void LinkThread::SendHello(uint64_t connection, Role peer) {
-  OutgoingFrame frame = OwnFrame(FrameKind::kHello, EncodeHello(OurHello()));
+  OutgoingFrame frame = ControlFrame(FrameKind::kHello, EncodeHello(OurHello()));
   exchange_.CountHello(peer, frame.body.size(), true);
   if (shaper_) {
     shaper_->Open(connection, peer);
     shaper_->Push(connection, std::move(frame));
   } else {
-    pending_.insert_or_assign(connection, ToMessage(std::move(frame)));
+    pending_.insert_or_assign(connection, ToMessage(frame));
     sendable_.insert(connection);
   }
 }
@@ -471,7 +470,7 @@ void LinkThread::Welcome(zmq::message_t frame, const std::string& routing_id) {
   if (!hello) return refuse("a hello of another form");
 
   if (hello->version != kLinkVersion) {
-    Answer(routing_id, OwnFrame(FrameKind::kHello, EncodeHello(OurHello())));
+    Answer(routing_id, ControlFrame(FrameKind::kHello, EncodeHello(OurHello())));
     return refuse(StrCat("expected protocol version ", kLinkVersion, " as here, found version ",
                          hello->version, " of ", NameOf(hello->role)));
   }
@@ -482,7 +481,7 @@ void LinkThread::Welcome(zmq::message_t frame, const std::string& routing_id) {
         options_.insecure_plaintext
             ? StrCat(Name(options_.role), " expected another role, found ", claimed)
             : StrCat("expected ", user, ", whose key it is, found a hello of ", claimed);
-    Answer(routing_id, OwnFrame(FrameKind::kAbort, std::as_bytes(std::span(why))));
+    Answer(routing_id, ControlFrame(FrameKind::kAbort, std::as_bytes(std::span(why))));
     return refuse(why);
   }
   if (hello->window < 2 * static_cast<uint64_t>(Endpoint::kChunkBytes)) {
@@ -501,9 +500,9 @@ void LinkThread::Welcome(zmq::message_t frame, const std::string& routing_id) {
 }
 
 // To a connection that is not a guest.
-void LinkThread::Answer(const std::string& routing_id, OutgoingFrame frame) {
+void LinkThread::Answer(const std::string& routing_id, const OutgoingFrame& frame) {
   zmq::message_t to(routing_id.data(), routing_id.size());
-  zmq::message_t message = ToMessage(std::move(frame));
+  zmq::message_t message = ToMessage(frame);
   // A connection that takes nothing gets no answer.
   if (SendFrame(listener_->socket, to, true) != 0) return;
   SendFrame(listener_->socket, message, false);
@@ -535,7 +534,7 @@ bool LinkThread::SendTo(uint64_t connection) {
       std::optional<OutgoingFrame> next =
           shaper_ ? shaper_->Pop(connection, Clock::now()) : exchange_.NextFrame(connection);
       if (!next) return true;
-      pending = pending_.emplace(connection, ToMessage(*std::move(next))).first;
+      pending = pending_.emplace(connection, ToMessage(*next)).first;
     }
     line.unread = true;
     if (guest != guests_.end()) {

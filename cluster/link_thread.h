@@ -88,7 +88,7 @@ class LinkThread {
   bool ReadGuests();
   void ReadGuestFrame(std::vector<zmq::message_t>& frames);
   void Welcome(zmq::message_t frame, const std::string& routing_id);
-  void Answer(const std::string& routing_id, OutgoingFrame frame);
+  void Answer(const std::string& routing_id, const OutgoingFrame& frame);
   void LoseGuest(uint64_t connection, std::string_view why);
 
   Hello OurHello() const;

@@ -24,6 +24,7 @@ import xml.etree.ElementTree as ElementTree
 TAIL_LINES = 40
 SUMMARY = re.compile(r'^(\d+) passed, (\d+) failed$')
 # A sanitizer's report says most in its first lines, other output in its last.
+FOREIGN_FRAME = re.compile(r'^ *#\d+ .*(/catch2/catch\.hpp:|/include/c\+\+/)')
 SANITIZER_REPORT = re.compile(r'(ERROR|WARNING): \w+Sanitizer|: runtime error: ')
 
 
@@ -236,8 +237,8 @@ def count_summary(output, result):
 
 
 def excerpt(output):
-    # The frames between main and a test case are the same in every stack.
-    lines = [line for line in output.rstrip().splitlines() if '/catch2/catch.hpp:' not in line]
+    # Of a report the second stack may tell more than the depths of the first.
+    lines = [line for line in output.rstrip().splitlines() if not FOREIGN_FRAME.search(line)]
     first = next((i for i, line in enumerate(lines) if SANITIZER_REPORT.search(line)), None)
     lines = lines[-TAIL_LINES:] if first is None else lines[first:first + TAIL_LINES]
     return '\n'.join(f'  | {line}' for line in lines) if lines else '  (no output)'

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +33,9 @@ OutgoingFrame Frame(uint64_t tag, size_t bytes, Deadline ready, uint64_t offset 
   OutgoingFrame frame;
   frame.header.tag = tag;
   frame.header.offset = offset;
-  frame.body = zmq::message_t(bytes);
+  const auto body = std::make_shared<const Bytes>(bytes);
+  frame.body = *body;
+  frame.owner = body;
   frame.ready = ready;
   return frame;
 }

@@ -78,6 +78,14 @@ class RunTestsTest(unittest.TestCase):
                              'print("x\\nERROR: LeakSanitizer: leaks\\n" + "frame\\n" * 99)\n'
                              'sys.exit(23)'), 1, 1, 'status 23', 'LeakSanitizer')
 
+    def test_a_report_tells_more_than_the_frames_of_the_standard_library(self):
+        frame = '    #5 ~vector /usr/include/c++/12/bits/stl_vector.h:733:7 (test+0x1)\\n'
+        self.expect(
+            self.run_program(PASSED + UNFINISHED,
+                             'print("WARNING: ThreadSanitizer: data race")\n'
+                             f'print("{frame}" * 60 + "  Previous read", flush=True)\n'
+                             'os._exit(66)'), 1, 1, 'data race', 'Previous read')
+
     def test_a_limit_on_the_size_of_files_takes_no_output(self):
         self.expect(
             self.run_program(PASSED + UNFINISHED,
