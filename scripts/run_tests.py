@@ -23,8 +23,8 @@ import xml.etree.ElementTree as ElementTree
 
 TAIL_LINES = 40
 SUMMARY = re.compile(r'^(\d+) passed, (\d+) failed$')
-# A sanitizer's report says most in its first lines, other output in its last.
 FOREIGN_FRAME = re.compile(r'^ *#\d+ .*(/catch2/catch\.hpp:|/include/c\+\+/)')
+# A sanitizer's report says most in its first lines, other output in its last.
 SANITIZER_REPORT = re.compile(r'(ERROR|WARNING): \w+Sanitizer|: runtime error: ')
 
 
