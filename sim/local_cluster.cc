@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kStartSeconds = 20;
+constexpr double kStartSeconds = 60;
 constexpr double kStopSeconds = 60;
 constexpr int kNiceness = 19;
 constexpr auto kPoll = std::chrono::milliseconds(20);
@@ -258,14 +258,14 @@ Status LocalCluster::CheckAlive() {
 Status LocalCluster::WaitUntilServing() {
   LUTRA_ASSIGN_OR_RETURN(const std::unique_ptr<Endpoint> endpoint,
                          OwnerEndpoint(Role::kModelOwner));
-  const Deadline deadline = After(kStartSeconds + options_.patience_seconds);
+  const double patience = kStartSeconds + options_.patience_seconds;
+  const Deadline deadline = After(patience);
   for (const Role server : kServers) {
     while (true) {
       LUTRA_RETURN_IF_ERROR(CheckAlive());
-      const Status connected = endpoint->Connect(server, After(0.5));
-      if (connected.ok()) break;
+      if (endpoint->Connect(server, After(0.5)).ok()) break;
       if (std::chrono::steady_clock::now() > deadline) {
-        return Annotate(connected, StrCat(Name(server), " does not answer"));
+        return Unavailable(Name(server), " lives, but does not answer within ", patience, " s");
       }
       std::this_thread::sleep_for(kPoll);
     }

@@ -12,6 +12,7 @@
 #include "analysis/cost.h"
 #include "models/bert_program.h"
 #include "models/synthetic.h"
+#include "tests/analysis/analyzed.h"
 #include "tests/support/folder.h"
 #include "tests/support/paths.h"
 #include "tests/support/sanitized.h"
@@ -23,19 +24,6 @@ namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
 
 constexpr char kSmall[] = "synthetic:hidden=16,layers=2,heads=2,sequence=5,vocabulary=11";
-
-std::string Output(const Arguments& arguments) {
-  const auto text = Analyze(arguments);
-  INFO(OneLine(text.status()));
-  REQUIRE(text.ok());
-  return *text;
-}
-
-std::string ErrorOf(const Arguments& arguments) {
-  const auto text = Analyze(arguments);
-  REQUIRE(!text.ok());
-  return OneLine(text.status());
-}
 
 TEST_CASE("Commas in shapes belong to the shape", "[analysis][analyze]") {
   using Models = std::vector<std::string>;

@@ -9,6 +9,7 @@
 
 #include "analysis/analyze.h"
 #include "analysis/run_directory.h"
+#include "tests/analysis/analyzed.h"
 #include "tests/analysis/programs.h"
 
 namespace lutra {
@@ -68,13 +69,6 @@ const CompareRow& RowOf(const RunComparison& comparison, std::string_view group,
   INFO(group << ": " << name);
   REQUIRE(row != comparison.rows.end());
   return *row;
-}
-
-std::string Output(const std::vector<std::string>& arguments) {
-  const auto text = Analyze(arguments);
-  INFO(OneLine(text.status()));
-  REQUIRE(text.ok());
-  return *text;
 }
 
 TEST_CASE("Equal runs are said to be equal", "[analysis][compare]") {

@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "tests/analysis/programs.h"
 #include "tests/support/folder.h"
+#include "tests/support/text.h"
 
 namespace lutra {
 namespace {
@@ -52,8 +53,6 @@ std::string ErrorOf(const Trace& trace, const Network& network) {
   const std::vector<ShapedTrace> runs = {{&trace, &network}};
   return OneLine(MeasureMessageCosts(runs).status());
 }
-
-bool Has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 TEST_CASE("A machine's overhead and throughput are what messages took beyond the links",
           "[analysis][message_costs]") {

@@ -7,8 +7,10 @@
 #include "analysis/analyze.h"
 #include "analysis/networks.h"
 #include "analysis/run_directory.h"
+#include "tests/analysis/analyzed.h"
 #include "tests/analysis/programs.h"
 #include "tests/support/folder.h"
+#include "tests/support/text.h"
 
 namespace lutra {
 namespace {
@@ -39,21 +41,6 @@ struct Replayed {
   Outcome outcome;
   std::vector<ReplayUnder> replays;
 };
-
-std::string Output(const std::vector<std::string>& arguments) {
-  const auto text = Analyze(arguments);
-  INFO(OneLine(text.status()));
-  REQUIRE(text.ok());
-  return *text;
-}
-
-std::string ErrorOf(const std::vector<std::string>& arguments) {
-  const auto text = Analyze(arguments);
-  REQUIRE(!text.ok());
-  return OneLine(text.status());
-}
-
-bool Has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 TEST_CASE("Shares of critical paths add up to the time", "[analysis][replay_report]") {
   const Replayed run;

@@ -14,11 +14,10 @@
 #include "analysis/report_pictures.h"
 #include "core/packing.h"
 #include "tests/analysis/programs.h"
+#include "tests/support/text.h"
 
 namespace lutra {
 namespace {
-
-bool Has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 // A run of some sessions that were all alike, as its directory tells of it.
 struct Run {

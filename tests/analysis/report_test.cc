@@ -11,13 +11,12 @@
 #include "analysis/run_facts.h"
 #include "mpc/protocol.h"
 #include "tests/analysis/programs.h"
+#include "tests/support/text.h"
 
 namespace lutra {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-bool Has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 // A report with one table of every format, and text that is not harmless.
 Report Example() {

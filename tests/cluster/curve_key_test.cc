@@ -13,13 +13,12 @@
 #include "core/file.h"
 #include "tests/models/random_model.h"
 #include "tests/support/paths.h"
+#include "tests/support/text.h"
 
 namespace lutra {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool Has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 mode_t ModeOf(const std::string& path) {
   struct stat info;

@@ -21,6 +21,7 @@
 
 #include "cluster/frame.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/text.h"
 
 namespace lutra {
 namespace {
@@ -52,8 +53,6 @@ Bytes Text(std::string_view text) {
 }
 
 std::string Message(const Status& status) { return OneLine(status); }
-
-bool Has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 // What an endpoint logged.
 class Log {

@@ -19,6 +19,8 @@
 #include "tests/parties/real_servers.h"
 #include "tests/support/child.h"
 #include "tests/support/folder.h"
+#include "tests/support/text.h"
+#include "tests/support/tiny_model.h"
 
 namespace lutra {
 namespace {
@@ -26,10 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using Kind = TraceEvent::Kind;
-
-constexpr const char* kTiny = "synthetic:hidden=16,layers=1,heads=2,sequence=4,vocabulary=9";
-
-bool Has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 // A message of so many bytes that takes so long.
 void AddMessage(Trace& trace, Phase phase, int32_t level, Role from, Role to, int64_t sent,

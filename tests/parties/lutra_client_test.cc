@@ -13,25 +13,24 @@
 #include "parties/compile_model.h"
 #include "sim/model_run.h"
 #include "tests/parties/fake_servers.h"
+#include "tests/parties/given.h"
 #include "tests/support/child.h"
 #include "tests/support/folder.h"
 #include "tests/support/paths.h"
+#include "tests/support/text.h"
+#include "tests/support/tiny_model.h"
 
 namespace lutra {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kTiny = "synthetic:hidden=16,layers=1,heads=2,sequence=4,vocabulary=9";
 const std::string kSms = SourcePath("models/pretrained/sms-spam-tiny.safetensors");
-constexpr uint64_t kSeed = 5;
 const std::string kSomeId(32, 'a');
 
 Child::Ended Run(std::vector<std::string> arguments) {
   return Child("lutra-client", std::move(arguments)).Wait();
 }
-
-bool Has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 // One line on stderr that says all of `words`; nothing on stdout; status 1.
 void CheckError(const Child::Ended& ended, const std::vector<std::string>& words) {
@@ -262,7 +261,7 @@ TEST_CASE("The status has a row for every server", "[parties][program]") {
   for (const bool whole : {true, false}) {
     const Deployed deployed(whole ? std::vector<Role>{} : std::vector<Role>{Role::kP1});
     Cluster cluster = deployed.servers->cluster();
-    cluster.connect_seconds = 1;
+    cluster.connect_seconds = whole ? 60 : 5;
     deployed.WriteCluster(cluster);
     const Child::Ended text = Run({"status", "--cluster", deployed.cluster_file});
     INFO(text.err << text.out);

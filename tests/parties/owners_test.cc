@@ -10,26 +10,13 @@
 #include "mpc/protocols/lookup.h"
 #include "mpc/protocols/reveal.h"
 #include "tests/parties/fake_servers.h"
+#include "tests/parties/given.h"
 #include "tests/support/folder.h"
 #include "tests/support/random_program.h"
 #include "tests/support/run_program.h"
 
 namespace lutra {
 namespace {
-
-constexpr uint64_t kSeed = 5;
-
-// A program with its owners' inputs, and what the simulation makes of them.
-struct Given {
-  explicit Given(uint64_t program_seed, int steps = 12) : given(RandomDeployment(program_seed)) {
-    AddRandomProgram(given, program_seed, steps);
-    outcome = RunCase(given, kSeed);
-  }
-  const Program& program() const { return outcome.program(); }
-
-  Case given;
-  Outcome outcome;
-};
 
 SendModelOptions Seeded() {
   SendModelOptions options;

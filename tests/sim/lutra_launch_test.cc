@@ -20,13 +20,12 @@
 #include "tests/support/child.h"
 #include "tests/support/folder.h"
 #include "tests/support/paths.h"
+#include "tests/support/tiny_model.h"
 
 namespace lutra {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kTiny = "synthetic:hidden=16,layers=1,heads=2,sequence=4,vocabulary=9";
 
 std::string Text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -29,13 +29,12 @@
 #include "tests/models/random_model.h"
 #include "tests/support/paths.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/tiny_model.h"
 
 namespace lutra {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kTiny = "synthetic:hidden=16,layers=1,heads=2,sequence=4,vocabulary=9";
 
 std::string Content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

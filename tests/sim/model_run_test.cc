@@ -15,13 +15,13 @@
 #include "sim/simulation.h"
 #include "tests/models/random_model.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/tiny_model.h"
 #include "tests/support/transcript.h"
 
 namespace lutra {
 namespace {
 
 constexpr int64_t kGibibyte = int64_t{1} << 30;
-constexpr const char* kTiny = "synthetic:hidden=16,layers=1,heads=2,sequence=4,vocabulary=9";
 
 ModelRunOptions Options(const std::string& model) {
   ModelRunOptions options;
