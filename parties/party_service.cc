@@ -432,14 +432,15 @@ StatusOr<Done> PartyService::OnPrepare(const Request& request) {
     LUTRA_RETURN_IF_ERROR(MeetWith(Role::kP0));
     LUTRA_RETURN_IF_ERROR(MeetWith(Role::kP1));
   }
-  LUTRA_ASSIGN_OR_RETURN(const SessionPointer session,
-                         Begin(*model, prepare.tape, prepare.streamed));
+  LUTRA_ASSIGN_OR_RETURN(SessionPointer session, Begin(*model, prepare.tape, prepare.streamed));
   {
     const std::lock_guard lock(mutex_);
     ++preparing_;
   }
-  std::thread([this, session, prepare] {
-    PrepareSession(session, prepare.channel);
+  std::thread([this, session = std::move(session), channel = prepare.channel]() mutable {
+    PrepareSession(session, channel);
+    // A stream closes its channel when it goes: by the endpoint, which may go once this has ended.
+    session.reset();
     const std::lock_guard lock(mutex_);
     --preparing_;
     changed_.notify_all();
