@@ -263,9 +263,11 @@ Status LocalCluster::WaitUntilServing() {
   for (const Role server : kServers) {
     while (true) {
       LUTRA_RETURN_IF_ERROR(CheckAlive());
-      if (endpoint->Connect(server, After(0.5)).ok()) break;
+      const Status connected = endpoint->Connect(server, After(0.5));
+      if (connected.ok()) break;
       if (std::chrono::steady_clock::now() > deadline) {
-        return Unavailable(Name(server), " lives, but does not answer within ", patience, " s");
+        return Annotate(connected, StrCat(Name(server), " lives, but does not answer within ",
+                                          patience, " s; the last try"));
       }
       std::this_thread::sleep_for(kPoll);
     }
